@@ -1,0 +1,47 @@
+# Bare `make` lists the targets. Everything but `interop` needs Go and nothing else.
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint fuzz interop bench soak
+
+PACKAGES := ./...
+FUZZTIME ?= 20s
+SOAKTIME ?= 30m
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## build bin/chronik-server, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/chronik-server ./cmd/chronik-server
+
+run: build ## build and start one node: Kafka on port 9092, data in ./data
+	./bin/chronik-server start
+
+test: lint ## lint, then every test under the race detector
+	go test -race -timeout 10m $(PACKAGES)
+
+lint: ## gofmt, go vet and the staticcheck that go.mod pins
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	go vet $(PACKAGES)
+	go tool staticcheck $(PACKAGES)
+
+fuzz: ## run every fuzz target for FUZZTIME (20s each)
+	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' $(PACKAGES) | \
+	while read -r dir files; do \
+	  for file in $$files; do \
+	    for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$dir/$$file"); do \
+	      echo "# $${dir#$(CURDIR)/} $$target"; \
+	      go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
+	    done; \
+	  done; \
+	done
+
+interop: ## install real Kafka clients, run them against a node and compare every record
+	bash tests/interop/run.sh
+
+bench: ## measure the broker against a physical floor and print the table
+	go run ./tests/bench/driver $(BENCH)
+
+soak: ## crash and hostile-client runs for SOAKTIME (30m)
+	CHRONIK_SOAK=$(SOAKTIME) go test -timeout 0 -count=1 -v ./tests/crash ./tests/hostile
