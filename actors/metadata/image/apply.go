@@ -1,0 +1,192 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strconv"
+
+	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
+	"github.com/chronik-go/chronik/storage/wal"
+)
+
+// ErrConflict is wrapped by the error of a Rejected event: the command did not fit the image. Commands
+// are checked before they are proposed, so it means that somebody proposed without looking.
+var ErrConflict = errors.New("command does not fit the metadata")
+
+// Apply returns the image after a command and what the command changed. A command that does not fit
+// gives a Rejected event and an image that differs in its version only.
+func (i *Image) Apply(command *metadatapb.Command) (*Image, Event) {
+	next := *i
+	next.version++
+	event, err := next.apply(command)
+	if err != nil {
+		rejected := *i
+		rejected.version++
+		return &rejected, Rejected{Err: err}
+	}
+	return &next, event
+}
+
+// apply changes a shallow copy in place. It may replace what the copy refers to, and never writes to it.
+func (i *Image) apply(command *metadatapb.Command) (Event, error) {
+	switch kind := command.GetKind().(type) {
+	case *metadatapb.Command_FormCluster:
+		return i.formCluster(kind.FormCluster)
+	case *metadatapb.Command_RegisterBroker:
+		return i.registerBroker(kind.RegisterBroker)
+	case *metadatapb.Command_UnregisterBroker:
+		return i.unregisterBroker(kind.UnregisterBroker)
+	case *metadatapb.Command_CreateTopic:
+		return i.createTopic(kind.CreateTopic)
+	case *metadatapb.Command_DeleteTopic:
+		return i.deleteTopic(kind.DeleteTopic)
+	case *metadatapb.Command_CreatePartitions:
+		return i.createPartitions(kind.CreatePartitions)
+	case *metadatapb.Command_AlterConfig:
+		return i.alterConfig(kind.AlterConfig)
+	case *metadatapb.Command_AllocateProducerIds:
+		return i.allocateProducerIDs(kind.AllocateProducerIds)
+	case *metadatapb.Command_SetFeature:
+		return i.setFeature(kind.SetFeature)
+	}
+	return nil, conflict("unknown kind of command %T", command.GetKind())
+}
+
+func conflict(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConflict, fmt.Sprintf(format, args...))
+}
+
+func (i *Image) formCluster(c *metadatapb.FormCluster) (Event, error) {
+	if c.GetClusterId() == "" {
+		return nil, conflict("empty cluster id")
+	}
+	if i.clusterID != "" {
+		return nil, conflict("cluster %s has been formed already", i.clusterID)
+	}
+	i.clusterID = c.GetClusterId()
+	i.features = maps.Clone(c.GetFeatures())
+	return ClusterFormed{ClusterID: i.clusterID}, nil
+}
+
+func (i *Image) registerBroker(c *metadatapb.RegisterBroker) (Event, error) {
+	if c.GetId() < 0 || len(c.GetDirectory()) != 16 {
+		return nil, conflict("broker %d with a directory id of %d bytes", c.GetId(), len(c.GetDirectory()))
+	}
+	previous := i.brokers[c.GetId()]
+	broker := &Broker{
+		ID:          c.GetId(),
+		Epoch:       i.version,
+		Incarnation: 1,
+		Directory:   [16]byte(c.GetDirectory()),
+		Endpoints:   endpointsFrom(c.GetEndpoints()),
+		Rack:        c.GetRack(),
+	}
+	if previous != nil {
+		broker.Incarnation = previous.Incarnation
+		if previous.Directory != broker.Directory {
+			broker.Incarnation++
+		}
+	}
+	i.brokers = with(i.brokers, broker.ID, broker)
+	return BrokerRegistered{Broker: broker, Previous: previous}, nil
+}
+
+func (i *Image) unregisterBroker(c *metadatapb.UnregisterBroker) (Event, error) {
+	broker := i.brokers[c.GetId()]
+	if broker == nil {
+		return nil, conflict("broker %d is not registered", c.GetId())
+	}
+	i.brokers = without(i.brokers, broker.ID)
+	return BrokerUnregistered{Broker: broker}, nil
+}
+
+func (i *Image) alterConfig(c *metadatapb.AlterConfig) (Event, error) {
+	switch c.GetResource() {
+	case metadatapb.Resource_RESOURCE_TOPIC:
+		return i.alterTopicConfig(c)
+	case metadatapb.Resource_RESOURCE_BROKER:
+		return i.alterBrokerConfig(c)
+	}
+	return nil, conflict("unknown kind of resource %d", c.GetResource())
+}
+
+func (i *Image) alterBrokerConfig(c *metadatapb.AlterConfig) (Event, error) {
+	if c.GetName() == "" {
+		i.defaults = altered(i.defaults, c)
+		return BrokerConfigured{Default: true}, nil
+	}
+	broker, err := strconv.ParseInt(c.GetName(), 10, 32)
+	if err != nil || broker < 0 {
+		return nil, conflict("broker %q", c.GetName())
+	}
+	configs := altered(i.brokerConfigs[int32(broker)], c)
+	if configs == nil {
+		i.brokerConfigs = without(i.brokerConfigs, int32(broker))
+	} else {
+		i.brokerConfigs = with(i.brokerConfigs, int32(broker), configs)
+	}
+	return BrokerConfigured{Broker: int32(broker)}, nil
+}
+
+func (i *Image) allocateProducerIDs(c *metadatapb.AllocateProducerIds) (Event, error) {
+	count := int64(c.GetCount())
+	if count <= 0 || i.nextProducerID > math.MaxInt64-count {
+		return nil, conflict("%d producer ids from %d", count, i.nextProducerID)
+	}
+	first := i.nextProducerID
+	i.nextProducerID += count
+	return ProducerIDsAllocated{Broker: c.GetBroker(), First: first, Count: count}, nil
+}
+
+func (i *Image) setFeature(c *metadatapb.SetFeature) (Event, error) {
+	if c.GetName() == "" || c.GetLevel() < 0 {
+		return nil, conflict("feature %q at level %d", c.GetName(), c.GetLevel())
+	}
+	if c.GetLevel() == 0 {
+		i.features = without(i.features, c.GetName())
+	} else {
+		i.features = with(i.features, c.GetName(), c.GetLevel())
+	}
+	return FeatureChanged{Name: c.GetName(), Level: c.GetLevel()}, nil
+}
+
+// takeGroup hands out the next Raft group.
+func (i *Image) takeGroup() wal.GroupID {
+	group := i.nextGroup
+	i.nextGroup++
+	return group
+}
+
+// altered returns the configs after a command, nil when none are left.
+func altered(configs Configs, c *metadatapb.AlterConfig) Configs {
+	next := make(Configs, len(configs)+len(c.GetSet()))
+	maps.Copy(next, configs)
+	maps.Copy(next, c.GetSet())
+	for _, name := range c.GetRemove() {
+		delete(next, name)
+	}
+	if len(next) == 0 {
+		return nil
+	}
+	return next
+}
+
+// with returns a copy of a small map with one more entry.
+func with[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	next := make(map[K]V, len(m)+1)
+	maps.Copy(next, m)
+	next[key] = value
+	return next
+}
+
+// without returns a copy of a small map with one entry less, nil when none is left.
+func without[K comparable, V any](m map[K]V, key K) map[K]V {
+	next := maps.Clone(m)
+	delete(next, key)
+	if len(next) == 0 {
+		return nil
+	}
+	return next
+}

@@ -1,0 +1,61 @@
+package image
+
+// Event is what a command changed. It comes with the image that has the change.
+type Event interface{ isEvent() }
+
+// Rejected says that a command did not fit the image and changed nothing. Err wraps ErrConflict.
+type Rejected struct{ Err error }
+
+// ClusterFormed says that the cluster got its id.
+type ClusterFormed struct{ ClusterID string }
+
+// BrokerRegistered says that a broker registered. Previous is its registration before, or nil.
+type BrokerRegistered struct{ Broker, Previous *Broker }
+
+// BrokerUnregistered says that a broker is forgotten.
+type BrokerUnregistered struct{ Broker *Broker }
+
+// TopicCreated says that there is a new topic.
+type TopicCreated struct{ Topic *Topic }
+
+// TopicDeleted says that a topic is gone. Topic is what it was at the end.
+type TopicDeleted struct{ Topic *Topic }
+
+// PartitionsCreated says that a topic has more partitions, those from index From on.
+type PartitionsCreated struct {
+	Topic *Topic
+	From  int32
+}
+
+// TopicConfigured says that the configs of a topic changed.
+type TopicConfigured struct{ Topic *Topic }
+
+// BrokerConfigured says that the dynamic configs of a broker changed, or those of all brokers.
+type BrokerConfigured struct {
+	Broker  int32
+	Default bool // of all brokers; Broker means nothing then
+}
+
+// ProducerIDsAllocated says that a broker was given the producer ids [First, First+Count).
+type ProducerIDsAllocated struct {
+	Broker       int32
+	First, Count int64
+}
+
+// FeatureChanged says that a feature was finalized at a level.
+type FeatureChanged struct {
+	Name  string
+	Level int32
+}
+
+func (Rejected) isEvent()             {}
+func (ClusterFormed) isEvent()        {}
+func (BrokerRegistered) isEvent()     {}
+func (BrokerUnregistered) isEvent()   {}
+func (TopicCreated) isEvent()         {}
+func (TopicDeleted) isEvent()         {}
+func (PartitionsCreated) isEvent()    {}
+func (TopicConfigured) isEvent()      {}
+func (BrokerConfigured) isEvent()     {}
+func (ProducerIDsAllocated) isEvent() {}
+func (FeatureChanged) isEvent()       {}

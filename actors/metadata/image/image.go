@@ -1,0 +1,127 @@
+package image
+
+import (
+	"encoding/binary"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/benbjohnson/immutable"
+
+	"github.com/chronik-go/chronik/storage/wal"
+)
+
+// MetadataGroup is the Raft group of the metadata log itself; partitions get the numbers after it.
+const MetadataGroup wal.GroupID = 1
+
+// Image is the state of the cluster. It never changes; any goroutine may read it.
+type Image struct {
+	clusterID      string
+	version        uint64
+	topics         *immutable.SortedMap[string, *Topic]
+	ids            *immutable.Map[TopicID, *Topic]
+	collisions     *immutable.Map[string, string] // unified name → name
+	partitions     int
+	brokers        map[int32]*Broker
+	defaults       Configs
+	brokerConfigs  map[int32]Configs
+	features       map[string]int32
+	nextGroup      wal.GroupID
+	nextProducerID int64
+}
+
+// New returns the image before the first command: no cluster has been formed.
+func New() *Image {
+	return &Image{
+		topics:     immutable.NewSortedMap[string, *Topic](nil),
+		ids:        immutable.NewMap[TopicID, *Topic](idHasher{}),
+		collisions: immutable.NewMap[string, string](nil),
+		nextGroup:  MetadataGroup + 1,
+	}
+}
+
+// ClusterID returns the id of the cluster, "" until it has been formed.
+func (i *Image) ClusterID() string { return i.clusterID }
+
+// Version returns the number of commands applied so far, rejected ones included.
+func (i *Image) Version() uint64 { return i.version }
+
+// Topic returns the topic of that name, or nil.
+func (i *Image) Topic(name string) *Topic {
+	topic, _ := i.topics.Get(name)
+	return topic
+}
+
+// TopicByID returns the topic of that id, or nil.
+func (i *Image) TopicByID(id TopicID) *Topic {
+	topic, _ := i.ids.Get(id)
+	return topic
+}
+
+// Topics visits all topics in the order of their names.
+func (i *Image) Topics() iter.Seq[*Topic] { return i.TopicsFrom("") }
+
+// TopicsFrom visits the topics whose name is not before the given one, in the order of their names.
+func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] {
+	return func(yield func(*Topic) bool) {
+		iterator := i.topics.Iterator()
+		iterator.Seek(name)
+		for !iterator.Done() {
+			if _, topic, _ := iterator.Next(); !yield(topic) {
+				return
+			}
+		}
+	}
+}
+
+// TopicCount returns the number of topics.
+func (i *Image) TopicCount() int { return i.topics.Len() }
+
+// PartitionCount returns the number of partitions of all topics.
+func (i *Image) PartitionCount() int { return i.partitions }
+
+// Colliding returns the topic whose name differs from this one only in '.' and '_', if there is one.
+// A topic of exactly this name counts too.
+func (i *Image) Colliding(name string) (string, bool) {
+	key, can := unified(name)
+	if !can {
+		return "", false
+	}
+	return i.collisions.Get(key)
+}
+
+// Broker returns a registered broker, or nil.
+func (i *Image) Broker(id int32) *Broker { return i.brokers[id] }
+
+// Brokers returns the registered brokers by id.
+func (i *Image) Brokers() []*Broker {
+	brokers := make([]*Broker, 0, len(i.brokers))
+	for _, id := range slices.Sorted(maps.Keys(i.brokers)) {
+		brokers = append(brokers, i.brokers[id])
+	}
+	return brokers
+}
+
+// DefaultConfigs returns the dynamic configs of all brokers.
+func (i *Image) DefaultConfigs() Configs { return i.defaults }
+
+// BrokerConfigs returns the dynamic configs of one broker.
+func (i *Image) BrokerConfigs(broker int32) Configs { return i.brokerConfigs[broker] }
+
+// Feature returns the finalized level of a feature, 0 if it has none.
+func (i *Image) Feature(name string) int32 { return i.features[name] }
+
+// Features returns a copy of the finalized feature levels.
+func (i *Image) Features() map[string]int32 { return maps.Clone(i.features) }
+
+// NextProducerID returns the first producer id that no broker has been given.
+func (i *Image) NextProducerID() int64 { return i.nextProducerID }
+
+// NextGroup returns the Raft group that the next partition will get.
+func (i *Image) NextGroup() wal.GroupID { return i.nextGroup }
+
+// idHasher hashes topic ids for the persistent map. They are random, so four of their bytes will do.
+type idHasher struct{}
+
+func (idHasher) Hash(id TopicID) uint32  { return binary.LittleEndian.Uint32(id[:4]) }
+func (idHasher) Equal(a, b TopicID) bool { return a == b }

@@ -1,0 +1,228 @@
+package image
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/benbjohnson/immutable"
+
+	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
+	"github.com/chronik-go/chronik/storage/wal"
+)
+
+// Snapshot returns the whole image in its durable form. Equal images give equal snapshots.
+func (i *Image) Snapshot() *metadatapb.Snapshot {
+	s := &metadatapb.Snapshot{
+		ClusterId:      i.clusterID,
+		Version:        i.version,
+		NextGroup:      uint64(i.nextGroup),
+		NextProducerId: i.nextProducerID,
+		DefaultConfigs: configsTo(i.defaults),
+		Topics:         make([]*metadatapb.Topic, 0, i.TopicCount()),
+	}
+	for _, broker := range i.Brokers() {
+		s.Brokers = append(s.Brokers, brokerTo(broker))
+	}
+	for topic := range i.Topics() {
+		s.Topics = append(s.Topics, topicTo(topic))
+	}
+	for _, broker := range slices.Sorted(maps.Keys(i.brokerConfigs)) {
+		s.BrokerConfigs = append(s.BrokerConfigs, &metadatapb.BrokerConfigs{
+			Broker:  broker,
+			Configs: configsTo(i.brokerConfigs[broker]),
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.features)) {
+		s.Features = append(s.Features, &metadatapb.Feature{Name: name, Level: i.features[name]})
+	}
+	return s
+}
+
+// FromSnapshot rebuilds an image. It checks what Apply promises and fails on a snapshot that breaks it,
+// since such a snapshot was not written by us.
+func FromSnapshot(s *metadatapb.Snapshot) (*Image, error) {
+	i := New()
+	i.clusterID = s.GetClusterId()
+	i.version = s.GetVersion()
+	i.nextGroup = wal.GroupID(s.GetNextGroup())
+	i.nextProducerID = s.GetNextProducerId()
+	i.defaults = configsFrom(s.GetDefaultConfigs())
+	if i.nextGroup <= MetadataGroup || i.nextProducerID < 0 {
+		return nil, corrupt("next group %d, next producer id %d", i.nextGroup, i.nextProducerID)
+	}
+	if err := i.restoreBrokers(s); err != nil {
+		return nil, err
+	}
+	if err := i.restoreTopics(s.GetTopics()); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: snapshot with %s", metadatapb.ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+func (i *Image) restoreBrokers(s *metadatapb.Snapshot) error {
+	for _, broker := range s.GetBrokers() {
+		if broker.GetId() < 0 || len(broker.GetDirectory()) != 16 || i.brokers[broker.GetId()] != nil {
+			return corrupt("broker %d twice or malformed", broker.GetId())
+		}
+		set(&i.brokers, broker.GetId(), brokerFrom(broker))
+	}
+	for _, configs := range s.GetBrokerConfigs() {
+		if restored := configsFrom(configs.GetConfigs()); restored != nil {
+			set(&i.brokerConfigs, configs.GetBroker(), restored)
+		}
+	}
+	for _, feature := range s.GetFeatures() {
+		set(&i.features, feature.GetName(), feature.GetLevel())
+	}
+	return nil
+}
+
+// restoreTopics fills the trees through builders, which change nodes in place while nobody else sees them.
+func (i *Image) restoreTopics(topics []*metadatapb.Topic) error {
+	byName := immutable.NewSortedMapBuilder[string, *Topic](nil)
+	byID := immutable.NewMapBuilder[TopicID, *Topic](idHasher{})
+	collisions := immutable.NewMapBuilder[string, string](nil)
+	groups := make(map[wal.GroupID]bool)
+	for _, stored := range topics {
+		topic, err := i.topicFrom(stored, groups)
+		if err != nil {
+			return err
+		}
+		if _, twice := byName.Get(topic.Name); twice {
+			return corrupt("topic %s twice", topic.Name)
+		}
+		if _, twice := byID.Get(topic.ID); twice {
+			return corrupt("topic id %s twice", topic.ID)
+		}
+		byName.Set(topic.Name, topic)
+		byID.Set(topic.ID, topic)
+		if key, can := unified(topic.Name); can {
+			collisions.Set(key, topic.Name)
+		}
+		i.partitions += len(topic.Partitions)
+	}
+	i.topics, i.ids, i.collisions = byName.Map(), byID.Map(), collisions.Map()
+	return nil
+}
+
+func (i *Image) topicFrom(stored *metadatapb.Topic, groups map[wal.GroupID]bool) (*Topic, error) {
+	id, err := idFrom(stored.GetId())
+	if err != nil || InvalidTopicName(stored.GetName()) != "" || len(stored.GetPartitions()) == 0 {
+		return nil, corrupt("malformed topic %q", stored.GetName())
+	}
+	topic := &Topic{Name: stored.GetName(), ID: id, Configs: configsFrom(stored.GetConfigs())}
+	topic.Partitions = make([]Partition, len(stored.GetPartitions()))
+	for index, partition := range stored.GetPartitions() {
+		group := wal.GroupID(partition.GetGroup())
+		if group <= MetadataGroup || group >= i.nextGroup || groups[group] || len(partition.GetReplicas()) == 0 {
+			return nil, corrupt("partition %s-%d in group %d", topic.Name, index, group)
+		}
+		groups[group] = true
+		replicas := make([]ReplicaID, len(partition.GetReplicas()))
+		for n, replica := range partition.GetReplicas() {
+			replicas[n] = ReplicaID(replica)
+		}
+		topic.Partitions[index] = Partition{Index: int32(index), Group: group, Replicas: replicas}
+	}
+	return topic, nil
+}
+
+func topicTo(topic *Topic) *metadatapb.Topic {
+	stored := &metadatapb.Topic{
+		Name:       topic.Name,
+		Id:         topic.ID[:],
+		Configs:    configsTo(topic.Configs),
+		Partitions: make([]*metadatapb.Partition, len(topic.Partitions)),
+	}
+	for index, partition := range topic.Partitions {
+		replicas := make([]uint64, len(partition.Replicas))
+		for n, replica := range partition.Replicas {
+			replicas[n] = uint64(replica)
+		}
+		stored.Partitions[index] = &metadatapb.Partition{Group: uint64(partition.Group), Replicas: replicas}
+	}
+	return stored
+}
+
+func brokerTo(broker *Broker) *metadatapb.Broker {
+	stored := &metadatapb.Broker{
+		Id:          broker.ID,
+		Epoch:       broker.Epoch,
+		Incarnation: broker.Incarnation,
+		Directory:   broker.Directory[:],
+		Rack:        broker.Rack,
+	}
+	for _, endpoint := range broker.Endpoints {
+		stored.Endpoints = append(stored.Endpoints, EndpointProto(endpoint))
+	}
+	return stored
+}
+
+func brokerFrom(stored *metadatapb.Broker) *Broker {
+	return &Broker{
+		ID:          stored.GetId(),
+		Epoch:       stored.GetEpoch(),
+		Incarnation: stored.GetIncarnation(),
+		Directory:   [16]byte(stored.GetDirectory()),
+		Endpoints:   endpointsFrom(stored.GetEndpoints()),
+		Rack:        stored.GetRack(),
+	}
+}
+
+// EndpointProto returns the durable form of an endpoint, for the command that registers a broker.
+func EndpointProto(endpoint Endpoint) *metadatapb.Endpoint {
+	return &metadatapb.Endpoint{
+		Listener:         endpoint.Listener,
+		Host:             endpoint.Host,
+		Port:             endpoint.Port,
+		SecurityProtocol: endpoint.SecurityProtocol,
+	}
+}
+
+func endpointsFrom(stored []*metadatapb.Endpoint) []Endpoint {
+	if len(stored) == 0 {
+		return nil
+	}
+	endpoints := make([]Endpoint, len(stored))
+	for n, endpoint := range stored {
+		endpoints[n] = Endpoint{
+			Listener:         endpoint.GetListener(),
+			Host:             endpoint.GetHost(),
+			Port:             endpoint.GetPort(),
+			SecurityProtocol: endpoint.GetSecurityProtocol(),
+		}
+	}
+	return endpoints
+}
+
+func configsTo(configs Configs) []*metadatapb.Config {
+	stored := make([]*metadatapb.Config, 0, len(configs))
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		stored = append(stored, &metadatapb.Config{Name: name, Value: configs[name]})
+	}
+	return stored
+}
+
+func configsFrom(stored []*metadatapb.Config) Configs {
+	if len(stored) == 0 {
+		return nil
+	}
+	configs := make(Configs, len(stored))
+	for _, config := range stored {
+		configs[config.GetName()] = config.GetValue()
+	}
+	return configs
+}
+
+// set writes to a map that nobody else sees yet.
+func set[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = make(map[K]V)
+	}
+	(*m)[key] = value
+}
