@@ -1,0 +1,102 @@
+package config
+
+import "time"
+
+// Config is the complete configuration of a node. The help tag of a field is its documentation; the toml
+// tags along the path make its key. Load returns it resolved and validated: no address is left empty.
+type Config struct {
+	Enabled           bool   `toml:"enabled" default:"true" help:"false ignores [[peers]], so a cluster's file can start a single node"`
+	NodeID            int32  `toml:"node_id" default:"1" flag:"--node-id" help:"id of this node; stays with the data directory for ever"`
+	DataDir           string `toml:"data_dir" default:"./data" flag:"--data-dir" help:"folder for everything that is kept"`
+	LogLevel          string `toml:"log_level" default:"info" flag:"--log-level" help:"trace, debug, info, warn or error"`
+	ReplicationFactor int16  `toml:"replication_factor" default:"1" help:"copies of a topic made without a replication factor; at most the number of nodes"`
+	MinInsyncReplicas int16  `toml:"min_insync_replicas" default:"1" help:"default of the topic config min.insync.replicas"`
+
+	Bind      Bind      `toml:"bind"`
+	Advertise Advertise `toml:"advertise"`
+	Peers     []Peer    `toml:"peers"`
+	Topics    Topics    `toml:"topics"`
+	Log       Log       `toml:"log"`
+	Limits    Limits    `toml:"limits"`
+	Storage   Storage   `toml:"storage"`
+	Memory    Memory    `toml:"memory"`
+	Admin     Admin     `toml:"admin"`
+}
+
+// Bind says where the node listens. A port of 0 takes a free one.
+type Bind struct {
+	Kafka   string `toml:"kafka" default:"0.0.0.0:9092" env:"CHRONIK_BIND,CHRONIK_BIND_ADDR" flag:"--bind" help:"address of the Kafka listener; HOST, HOST:PORT or :PORT"`
+	Metrics string `toml:"metrics" default:"127.0.0.1:(10000 + node id)" help:"address of the HTTP listener: metrics, health, admin; off switches it off"`
+	WAL     string `toml:"wal" help:"accepted for clusters' files; Raft carries the log, so no such port is opened"`
+	Raft    string `toml:"raft" help:"accepted for clusters' files; one node opens no such port"`
+}
+
+// Advertise says which addresses others are told.
+type Advertise struct {
+	Kafka     string `toml:"kafka" default:"the bound host, localhost for a wildcard" env:"CHRONIK_ADVERTISE,CHRONIK_ADVERTISED_ADDR" flag:"--advertise" help:"address that clients are told; HOST or HOST:PORT, the port of the listener if none is given"`
+	KafkaPort int32  `toml:"kafka_port" default:"0" env:"CHRONIK_ADVERTISED_PORT" help:"port that clients are told, in place of the one above; 0 leaves it"`
+	Metrics   string `toml:"metrics" help:"accepted for clusters' files; one node tells it to nobody"`
+	WAL       string `toml:"wal" help:"accepted for clusters' files; one node tells it to nobody"`
+	Raft      string `toml:"raft" help:"accepted for clusters' files; one node tells it to nobody"`
+}
+
+// Peer is one node of a cluster, the same list on all nodes.
+type Peer struct {
+	ID    int32  `toml:"id"`
+	Kafka string `toml:"kafka"`
+	WAL   string `toml:"wal"`
+	Raft  string `toml:"raft"`
+}
+
+// Topics are the rules for making topics.
+type Topics struct {
+	AutoCreate bool  `toml:"auto_create" default:"true" help:"make a topic when a client asks for its metadata (auto.create.topics.enable)"`
+	Partitions int32 `toml:"partitions" default:"1" help:"partitions of a topic made without a number (num.partitions)"`
+}
+
+// Log holds the defaults of topic configs and what all partition logs share.
+type Log struct {
+	SegmentBytes           Size          `toml:"segment_bytes" default:"1GiB" help:"size at which a segment is closed (segment.bytes)"`
+	SegmentTime            time.Duration `toml:"segment_time" default:"7d" help:"age at which a segment is closed (segment.ms)"`
+	RetentionBytes         Size          `toml:"retention_bytes" default:"unlimited" help:"size above which the oldest segments of a partition go (retention.bytes)"`
+	RetentionTime          time.Duration `toml:"retention_time" default:"7d" help:"age above which segments go; unlimited keeps them (retention.ms)"`
+	RetentionCheckInterval time.Duration `toml:"retention_check_interval" default:"5m" help:"time between two looks at retention"`
+	MaxMessageBytes        Size          `toml:"max_message_bytes" default:"1048588" help:"largest record batch taken (max.message.bytes)"`
+	IndexIntervalBytes     Size          `toml:"index_interval_bytes" default:"4KiB" help:"bytes of log between two index entries (index.interval.bytes)"`
+	IndexBytes             Size          `toml:"index_bytes" default:"10MiB" help:"largest index of a segment (segment.index.bytes)"`
+}
+
+// Limits bound what clients can take.
+type Limits struct {
+	Connections      int32         `toml:"connections" default:"20000" help:"client connections open at once; one more is closed at once"`
+	IdleTime         time.Duration `toml:"idle_time" default:"10m" help:"a connection silent for so long is closed"`
+	StallTime        time.Duration `toml:"stall_time" default:"30s" help:"a client that stops in the middle of sending a request or taking a reply for so long is closed"`
+	RequestBytes     Size          `toml:"request_bytes" default:"100MiB" help:"largest request; a larger one closes its connection"`
+	RequestMemory    Size          `toml:"request_memory" default:"256MiB" help:"memory for requests of all connections that are not answered yet; further ones are read when there is room"`
+	ConnectionMemory Size          `toml:"connection_memory" default:"128MiB" help:"share of it that one connection can hold"`
+	Pipeline         int32         `toml:"pipeline" default:"256" help:"requests of one connection under way at once; further ones are read when replies have left"`
+	ProduceTime      time.Duration `toml:"produce_time" default:"10s" help:"a produce request is answered within it, or sooner if the client asks for less"`
+	RequestTime      time.Duration `toml:"request_time" default:"30s" help:"any other request is answered within it"`
+	FetchBytes       Size          `toml:"fetch_bytes" default:"55MiB" help:"largest fetch reply, whatever the client asks for (fetch.max.bytes)"`
+	FetchSessions    int32         `toml:"fetch_sessions" default:"1000" help:"incremental fetch sessions kept; beyond it clients send full requests"`
+	DrainTime        time.Duration `toml:"drain_time" default:"15s" help:"time for replies under way when the node is asked to stop"`
+}
+
+// Storage bounds the write-ahead log and guards the disk.
+type Storage struct {
+	WALFileBytes    Size `toml:"wal_file_bytes" default:"64MiB" help:"size of one file of the write-ahead log; files are made in full and used again"`
+	CheckpointBytes Size `toml:"checkpoint_bytes" default:"256MiB" help:"bytes of write-ahead log between checkpoints; bounds the time to start after a crash"`
+	ReserveBytes    Size `toml:"reserve_bytes" default:"256MiB" help:"free disk space below which produce is refused; it opens again by itself at 1.25 times this"`
+}
+
+// Memory steers the garbage collector. GOMEMLIMIT and GOGC in the environment win.
+type Memory struct {
+	Limit     Size  `toml:"limit" default:"0" help:"memory the garbage collector keeps to; 0 takes 60 % of what the machine or its container has, since reads live from the page cache"`
+	GCPercent int32 `toml:"gc_percent" default:"400" help:"garbage the heap may grow by between two collections, in percent of what lives: live data is small here, so collecting rarely is cheap"`
+}
+
+// Admin is about the HTTP listener.
+type Admin struct {
+	APIKey string `toml:"api_key" env:"CHRONIK_ADMIN_API_KEY" help:"key that calls which change something carry in X-API-Key; without one they are taken from loopback only"`
+	Pprof  bool   `toml:"pprof" default:"false" help:"serve /debug/pprof"`
+}
