@@ -226,6 +226,8 @@ func (f *memFile) Size() (int64, error) {
 	return f.node.content.size, nil
 }
 
+func (f *memFile) Evict() {}
+
 func (f *memFile) Fd() (uintptr, bool) { return 0, false }
 
 func (f *memFile) Close() error {

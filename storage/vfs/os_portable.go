@@ -20,3 +20,6 @@ func (f *osFile) Sync() error { return f.file.Sync() }
 
 // Preallocate implements File by writing zeros.
 func (f *osFile) Preallocate(size int64) error { return f.preallocateByWriting(size) }
+
+// Evict implements File; there is no portable way.
+func (f *osFile) Evict() {}

@@ -54,6 +54,9 @@ type File interface {
 	Preallocate(size int64) error
 	// Size returns the length in bytes.
 	Size() (int64, error)
+	// Evict asks the system to forget its cached copy of the synced part, so that the next reads come from the disk and
+	// not from memory that a failed write-back left behind. Best effort: it never fails.
+	Evict()
 	// Fd returns the file descriptor for sendfile and the like; false where there is none.
 	Fd() (uintptr, bool)
 }

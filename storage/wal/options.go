@@ -1,0 +1,42 @@
+package wal
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+)
+
+// Options tune a log. The zero value is right for production.
+type Options struct {
+	// FileBytes is the size of a file. 0 means 64 MiB. Larger appends get a larger file.
+	FileBytes int64
+	// Spares is how many files wait preallocated; at least 3, and 0 means 3: two make the reserve that keeps the log
+	// usable on a full disk, the third lets the next file start without waiting for an allocation.
+	Spares int
+	// KeepSpares is how many files that became free are kept for reuse. 0 means 8.
+	KeepSpares int
+	// Incarnation returns the random number that tells the lives of a file apart. nil means crypto/rand; tests pass a
+	// seeded one.
+	Incarnation func() uint64
+}
+
+func (o Options) withDefaults() Options {
+	if o.FileBytes == 0 {
+		o.FileBytes = 64 << 20
+	}
+	o.FileBytes = alignUp(max(o.FileBytes, 4*pageSize), pageSize)
+	o.Spares = max(o.Spares, 3)
+	if o.KeepSpares == 0 {
+		o.KeepSpares = 8
+	}
+	o.KeepSpares = max(o.KeepSpares, o.Spares)
+	if o.Incarnation == nil {
+		o.Incarnation = randomIncarnation
+	}
+	return o
+}
+
+func randomIncarnation() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // documented never to fail
+	return binary.LittleEndian.Uint64(b[:])
+}
