@@ -1,0 +1,202 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Names of the broker configs that the broker itself looks at, beside the defaults of topic configs.
+const (
+	AdvertisedListeners      = "advertised.listeners"
+	AutoCreateTopics         = "auto.create.topics.enable"
+	BrokerID                 = "broker.id"
+	BrokerRack               = "broker.rack"
+	ConnectionsMaxIdle       = "connections.max.idle.ms"
+	DefaultReplicationFactor = "default.replication.factor"
+	DeleteTopics             = "delete.topic.enable"
+	FetchMaxBytes            = "fetch.max.bytes"
+	FetchSessionSlots        = "max.incremental.fetch.session.cache.slots"
+	Listeners                = "listeners"
+	LogDirs                  = "log.dirs"
+	MaxConnections           = "max.connections"
+	NodeID                   = "node.id"
+	NumPartitions            = "num.partitions"
+	QueuedMaxRequestBytes    = "queued.max.request.bytes"
+	RequestPartitionLimit    = "max.request.partition.size.limit"
+	RetentionCheckInterval   = "log.retention.check.interval.ms"
+	SocketRequestMaxBytes    = "socket.request.max.bytes"
+)
+
+// Broker holds the broker configs that exist here: those that give topic configs their defaults, and
+// those of the broker itself.
+var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
+	{
+		Name: AdvertisedListeners, Type: String, NoDefault: true,
+		Doc: "Addresses that clients are told.",
+	},
+	{
+		Name: AutoCreateTopics, Type: Boolean, Default: "true", Dynamic: true,
+		Doc: "Whether a topic is made when a client asks for its metadata and allows it.",
+	},
+	{
+		Name: BrokerID, Type: Int, Default: "-1",
+		Doc: "Id of this broker; the same as node.id.",
+	},
+	{
+		Name: BrokerRack, Type: String, NoDefault: true,
+		Doc: "Where the broker stands; replicas of a partition are spread over racks.",
+	},
+	{
+		Name: ConnectionsMaxIdle, Type: Long, Default: "600000",
+		Doc: "A connection that is silent for so long is closed.",
+	},
+	{
+		Name: DefaultReplicationFactor, Type: Int, Default: "1", Dynamic: true, accept: between(1, 1<<15-1),
+		Doc: "Replicas of a topic that is made without a number.",
+	},
+	{
+		Name: DeleteTopics, Type: Boolean, Default: "true",
+		Doc: "Whether topics can be deleted.",
+	},
+	{
+		Name: FetchMaxBytes, Type: Int, Default: "57671680", accept: atLeast(1024),
+		Doc: "Largest answer to a fetch, whatever the client asks for.",
+	},
+	{
+		Name: FetchSessionSlots, Type: Int, Default: "1000", accept: atLeast(0),
+		Doc: "Incremental fetch sessions that are kept; beyond it clients send full requests.",
+	},
+	{
+		Name: Listeners, Type: String, NoDefault: true,
+		Doc: "Addresses that the broker listens on.",
+	},
+	{
+		Name: LogDirs, Type: String, NoDefault: true,
+		Doc: "Directory that everything is kept in.",
+	},
+	{
+		Name: MaxConnections, Type: Int, Default: "2147483647", accept: atLeast(0),
+		Doc: "Client connections that may be open at once.",
+	},
+	{
+		Name: NodeID, Type: Int, NoDefault: true,
+		Doc: "Id of this broker.",
+	},
+	{
+		Name: NumPartitions, Type: Int, Default: "1", Dynamic: true, accept: atLeast(1),
+		Doc: "Partitions of a topic that is made without a number.",
+	},
+	{
+		Name: QueuedMaxRequestBytes, Type: Long, Default: "-1",
+		Doc: "Memory for requests that are not answered yet; the broker stops reading at it. -1 for no bound.",
+	},
+	{
+		Name: RequestPartitionLimit, Type: Int, Default: "2000", accept: atLeast(1),
+		Doc: "Partitions in one answer to DescribeTopicPartitions; the client asks again for the rest.",
+	},
+	{
+		Name: RetentionCheckInterval, Type: Long, Default: "300000", accept: atLeast(1),
+		Doc: "Time between two looks at what retention may remove.",
+	},
+	{
+		Name: SocketRequestMaxBytes, Type: Int, Default: "104857600", accept: atLeast(1),
+		Doc: "Largest request; a larger one closes its connection.",
+	},
+}))
+
+// topicDefaults derives the broker configs behind the topic configs. The first name is the one that can
+// be altered while the broker runs. Of several names the last carries the built-in default, in its own
+// unit, and the others are unset, as in Kafka.
+func topicDefaults() []Definition {
+	var definitions []Definition
+	for _, topic := range Topic.All() {
+		last := len(topic.Synonyms) - 1
+		for i, synonym := range topic.Synonyms {
+			definition := Definition{
+				Name:      synonym.Name,
+				Type:      topic.Type,
+				NoDefault: i != last,
+				Effect:    topic.Effect,
+				Dynamic:   i == 0 && topic.Effect != Fixed,
+				Doc:       "Default of the topic config " + topic.Name + ". " + topic.Doc,
+				Synonyms:  others(topic.Synonyms, synonym),
+			}
+			if i == last {
+				definition.Default = inUnit(topic.Default, synonym.Factor)
+			}
+			if synonym.Factor == 0 {
+				definition.accept, definition.acceptList = topic.accept, topic.acceptList
+			} else {
+				definition.Type = Int
+			}
+			definitions = append(definitions, definition)
+		}
+	}
+	return definitions
+}
+
+// others returns the synonyms of a topic config in the order of preference, the given one first.
+func others(synonyms []Synonym, first Synonym) []Synonym {
+	list := []Synonym{first}
+	for _, synonym := range synonyms {
+		if synonym != first {
+			list = append(list, synonym)
+		}
+	}
+	return list
+}
+
+// inUnit turns a value in a topic config's unit into that of a synonym.
+func inUnit(value string, factor int64) string {
+	if factor == 0 {
+		return value
+	}
+	number, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		panic("BUG: got default " + value + ", want a number")
+	}
+	return strconv.FormatInt(number/factor, 10)
+}
+
+// fromUnit turns a value in a synonym's unit into the topic config's. A negative value means "no bound"
+// in every unit.
+func fromUnit(value string, factor int64) string {
+	if factor == 0 {
+		return value
+	}
+	number, err := strconv.ParseInt(value, 10, 64)
+	switch {
+	case err != nil:
+		return value
+	case number < 0:
+		return "-1"
+	}
+	return strconv.FormatInt(number*factor, 10)
+}
+
+// Static returns the value of a broker config as it is without dynamic ones, and whether it is set at all.
+func Static(static map[string]string, name string) (string, bool) {
+	if value, set := static[name]; set {
+		return value, true
+	}
+	definition := Broker.Lookup(name)
+	if definition == nil || definition.NoDefault {
+		return "", false
+	}
+	return definition.Default, true
+}
+
+// CheckStatic returns what is wrong with the configs of a broker's file, by name in order, or nil.
+func CheckStatic(static map[string]string) []string {
+	var problems []string
+	for _, name := range slices.Sorted(maps.Keys(static)) {
+		definition := Broker.Lookup(name)
+		if definition == nil {
+			problems = append(problems, "Unknown broker config name: "+name)
+		} else if reason := definition.Check(static[name]); reason != "" {
+			problems = append(problems, reason)
+		}
+	}
+	return problems
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/chronik-go/chronik/storage/partitionlog"
+)
+
+// Effective is what the configs of a topic come to on one broker: the values of all active configs.
+type Effective struct {
+	Log                partitionlog.Config
+	MaxMessageBytes    int32
+	LogAppendTime      bool
+	TimestampBeforeMax int64 // milliseconds
+	TimestampAfterMax  int64 // milliseconds
+	MinInsyncReplicas  int32
+	Delete, Compact    bool // cleanup.policy
+}
+
+// EffectiveTopic returns what the configs of a topic come to. Retention is off unless the cleanup policy
+// has "delete".
+func EffectiveTopic(l Layers) Effective {
+	e := Effective{
+		MaxMessageBytes:    int32(l.topicInt(MaxMessageBytes)),
+		LogAppendTime:      l.TopicValue(TimestampType) == TimestampLogAppendTime,
+		TimestampBeforeMax: l.topicInt(TimestampBeforeMax),
+		TimestampAfterMax:  l.topicInt(TimestampAfterMax),
+		MinInsyncReplicas:  int32(l.topicInt(MinInsyncReplicas)),
+	}
+	for _, policy := range Elements(l.TopicValue(CleanupPolicy)) {
+		e.Delete = e.Delete || policy == PolicyDelete
+		e.Compact = e.Compact || policy == PolicyCompact
+	}
+	e.Log = l.log(e.Delete)
+	return e
+}
+
+// log returns the part of the configs that the partition's log works with.
+func (l Layers) log(retains bool) partitionlog.Config {
+	c := partitionlog.Config{
+		SegmentBytes:       l.topicInt(SegmentBytes),
+		SegmentMs:          l.topicInt(SegmentMillis),
+		SegmentJitterMs:    l.topicInt(SegmentJitterMillis),
+		IndexIntervalBytes: l.topicInt(IndexIntervalBytes),
+		MaxIndexBytes:      l.topicInt(SegmentIndexBytes),
+		RetentionBytes:     -1,
+		RetentionMs:        -1,
+	}
+	if retains {
+		c.RetentionBytes = l.topicInt(RetentionBytes)
+		c.RetentionMs = l.topicInt(RetentionMillis)
+	}
+	if internal := l.ResolveTopic(Topic.Lookup(InternalSegmentBytes)); !internal.Unset {
+		c.SegmentBytes = mustInteger(InternalSegmentBytes, strings.TrimSpace(internal.Value))
+	}
+	return c
+}
