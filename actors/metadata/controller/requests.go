@@ -1,0 +1,90 @@
+package controller
+
+import "github.com/chronik-go/chronik/actors/metadata/image"
+
+// FromDefault stands for "as configured" where a request has a number of partitions or replicas.
+const FromDefault = -1
+
+// CreateTopic makes a topic, with a number of partitions and replicas or with an assignment of its own.
+type CreateTopic struct {
+	Name              string
+	Partitions        int32              // FromDefault, or at least 1
+	ReplicationFactor int16              // FromDefault, or at least 1
+	Assignments       []Assignment       // if not empty, the two numbers are FromDefault
+	Configs           map[string]*string // nil values are refused
+	ValidateOnly      bool               // say what would happen
+}
+
+// Assignment says which brokers hold a partition, the preferred leader first.
+type Assignment struct {
+	Partition int32
+	Brokers   []int32
+}
+
+// DeleteTopic removes a topic.
+type DeleteTopic struct {
+	ID image.TopicID
+}
+
+// CreatePartitions raises the number of partitions of a topic to Count.
+type CreatePartitions struct {
+	Topic        string
+	Count        int32
+	Assigned     bool      // Assignments holds one list of brokers for each new partition
+	Assignments  [][]int32 //
+	ValidateOnly bool
+}
+
+// Operation is what AlterConfig does to one config.
+type Operation int8
+
+// The operations of IncrementalAlterConfigs (KIP-339).
+const (
+	Set      Operation = 0
+	Delete   Operation = 1
+	Append   Operation = 2 // to a list
+	Subtract Operation = 3 // from a list
+)
+
+// Change is one operation on one config.
+type Change struct {
+	Name      string
+	Operation Operation
+	Value     string
+}
+
+// AlterConfig changes dynamic configs of a topic, of a broker, or of all brokers. Either all changes are
+// made or none.
+type AlterConfig struct {
+	Topic        string // "" for a broker
+	Broker       int32
+	AllBrokers   bool
+	Changes      []Change
+	Replace      bool // what is not among the changes goes back to its default (the older AlterConfigs)
+	ValidateOnly bool
+}
+
+// RegisterBroker says that a broker runs.
+type RegisterBroker struct {
+	ID        int32
+	Directory [16]byte
+	Endpoints []image.Endpoint
+	Rack      string
+}
+
+// UnregisterBroker forgets a broker that is gone for good.
+type UnregisterBroker struct {
+	ID int32
+}
+
+// AllocateProducerIDs takes the next producer ids for a broker.
+type AllocateProducerIDs struct {
+	Broker int32
+	Count  int32
+}
+
+// FormCluster gives a new cluster its id.
+type FormCluster struct {
+	ClusterID string
+	Features  map[string]int32
+}
