@@ -1,27 +1,27 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 )
 
-// MkdirAllSync makes a directory and the missing ones above it, all durable when it returns.
+// MkdirAllSync makes a directory and the missing ones above it, all durable when it returns. It syncs the directories
+// above also when nothing is missing: a process that died before may have made them without getting that far.
 func MkdirAllSync(fsys FS, dir string) error {
-	dir = path.Clean(dir)
-	if info, err := fsys.Stat(dir); err == nil && info.IsDir {
-		return nil
-	}
-	parent := path.Dir(dir)
-	if parent != dir {
-		if err := MkdirAllSync(fsys, parent); err != nil {
-			return err
-		}
-	}
 	if err := fsys.MkdirAll(dir); err != nil {
 		return err
 	}
-	return fsys.SyncDir(parent)
+	for dir = path.Clean(dir); dir != path.Dir(dir); {
+		dir = path.Dir(dir)
+		// A directory that we may not read is not one that we made something in a moment ago.
+		if err := fsys.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 // ReadFile returns the whole content of a file that is at most limit bytes long.

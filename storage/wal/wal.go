@@ -125,7 +125,7 @@ func (w *WAL) index(updates []Update, position int64) {
 			w.remove(u.Group)
 			at += recordHeaderSize
 		}
-		if u.onlyRemoves() {
+		if !u.sets() {
 			continue
 		}
 		g := w.group(u.Group)
@@ -187,7 +187,7 @@ func (w *WAL) unpin(refs []ref) {
 	}
 }
 
-// onlyRemoves tells whether the group is gone after the update.
-func (u *Update) onlyRemoves() bool {
-	return u.Remove && u.Hard == nil && u.ConfState == nil && u.Checkpoint == nil && len(u.Entries) == 0
+// sets tells whether the group exists after the update for the update's sake.
+func (u *Update) sets() bool {
+	return u.Hard != nil || u.ConfState != nil || u.Checkpoint != nil || len(u.Entries) > 0
 }
