@@ -10,8 +10,8 @@ const (
 	// MaxTaggedFields is how many tagged fields a request may have, all structures together. The decoder
 	// makes a map for each structure that has unknown ones.
 	MaxTaggedFields = 10_000
-	// MaxDecodedBytes is how much memory the decoded arrays and structures of one request may take beside
-	// the frame. Twice a million strings fit, or a fetch of 800,000 partitions.
+	// MaxDecodedBytes is how much memory the decoded arrays, structures and strings of one request may take
+	// beside its frame. A fetch of 800,000 partitions fits.
 	MaxDecodedBytes = 64 << 20
 )
 
@@ -73,10 +73,10 @@ func (w *walker) field(f *field) {
 	case kindFixed:
 		w.take(f.width)
 	case kindString:
-		if null {
+		if f.nullableFrom != never { // decodes to a pointer in every version
 			w.charge(nullableStringCost)
 		}
-		w.sized(w.stringLength(), null)
+		w.charge(len(w.sized(w.stringLength(), null)))
 	case kindBytes:
 		w.sized(w.longLength(), null)
 	case kindArray:
