@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/chronik-go/chronik/actors/config"
+)
+
+// Where the system says how much memory there is; a container's bound comes first.
+const (
+	cgroupLimitFile   = "/sys/fs/cgroup/memory.max"
+	cgroupV1LimitFile = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+	memoryInfoFile    = "/proc/meminfo"
+)
+
+// heapShare of the machine's memory is what the collector keeps to by default: reads are served from the
+// page cache, which lives in the rest.
+const heapShare = 0.6
+
+// boundMemory sets the collector's soft limit and pace and returns the limit, 0 for none. GOMEMLIMIT and
+// GOGC win: whoever sets them knows more than the defaults.
+func boundMemory(m config.Memory, environ []string) config.Size {
+	if !isSet(environ, "GOGC") {
+		debug.SetGCPercent(int(m.GCPercent))
+	}
+	if isSet(environ, "GOMEMLIMIT") {
+		return config.Size(debug.SetMemoryLimit(-1)) // negative only reads it
+	}
+	limit := m.Limit
+	if limit == 0 {
+		limit = config.Size(heapShare * float64(availableMemory(os.ReadFile)))
+	}
+	if limit > 0 {
+		debug.SetMemoryLimit(int64(limit))
+	}
+	return limit
+}
+
+func isSet(environ []string, name string) bool {
+	for _, pair := range environ {
+		if value, found := strings.CutPrefix(pair, name+"="); found && value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// availableMemory is the smallest bound that the system names, in bytes; 0 if it names none.
+func availableMemory(read func(path string) ([]byte, error)) int64 {
+	least := int64(0)
+	consider := func(bytes int64, ok bool) {
+		if ok && bytes > 0 && (least == 0 || bytes < least) {
+			least = bytes
+		}
+	}
+	for _, path := range []string{cgroupLimitFile, cgroupV1LimitFile} {
+		if text, err := read(path); err == nil {
+			limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // "max" is no number
+			consider(limit, err == nil)
+		}
+	}
+	if text, err := read(memoryInfoFile); err == nil {
+		consider(memoryTotal(text))
+	}
+	return least
+}
+
+// memoryTotal reads the line "MemTotal:  24676832 kB".
+func memoryTotal(text []byte) (int64, bool) {
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) >= 2 && fields[0] == "MemTotal:" {
+			kib, err := strconv.ParseInt(fields[1], 10, 64)
+			return kib << 10, err == nil
+		}
+	}
+	return 0, false
+}
