@@ -28,6 +28,15 @@ func (a Address) ID() string {
 	return a.pid.Id
 }
 
+// Child returns the Address of a child by its name, whether or not it lives at the moment. Paths are
+// identities: what is told to it reaches whoever bears the name then.
+func (a Address) Child(name string) Address {
+	if a.pid == nil {
+		return Address{}
+	}
+	return Address{a.system, actor.NewPID(a.pid.Address, a.pid.Id+"/"+name)}
+}
+
 // Name returns the last part of the path.
 func (a Address) Name() string {
 	id := a.ID()
