@@ -1,0 +1,53 @@
+package applier
+
+// Entry is a committed proposal. Raft's own entries (the empty one of a new leader, changes of the
+// membership) are not shown to a Machine, so indexes have gaps.
+type Entry struct {
+	Term, Index uint64
+	Data        []byte // shared with the log in memory: read only
+}
+
+// Machine is what a Raft group replicates. All methods except the flush function run in the turn of the
+// one applier that opened it; a Machine may block on disk.
+type Machine interface {
+	// Apply applies committed entries in log order and returns one result per entry, which become the
+	// answers to their proposals. An error says that the machine cannot go on (disk): the replica fails,
+	// and a new Machine is opened from the last checkpoint. Entries after a checkpoint are applied again
+	// then, so their effects must not depend on anything but the machine's state and the entry.
+	Apply(entries []Entry) ([]any, error)
+
+	// Lead is called exactly when the first entry of a term that this replica leads has been applied:
+	// everything of earlier terms is in the machine and nothing of this term has been proposed yet. The
+	// Preparer starts from this state and must not share memory that Apply changes.
+	Lead(term uint64) Preparer
+
+	// Capture notes the present state and returns the function that makes it durable. Capture must be
+	// cheap; flush runs elsewhere, at the same time as later Applies, and returns what the group opens
+	// the machine with after a restart.
+	Capture() (flush func() ([]byte, error), err error)
+
+	// Checkpointed says that a state returned by flush is now the one that a restart begins with.
+	Checkpointed(machine []byte)
+
+	// Close releases files. Nothing needs to be made durable.
+	Close()
+}
+
+// Preparer turns requests into proposals on the leader. It is owned by the turn of the group's core, runs
+// right before the proposal enters the log, and is dropped on loss of leadership. What it has prepared
+// commits in that order and without gaps, or the Preparer is dropped before it prepares anything else.
+type Preparer interface {
+	Prepare(request any) Prepared
+}
+
+// Prepared is the outcome of Prepare; the first of these that is set counts.
+type Prepared struct {
+	Err    error  // refuse the request with it
+	Data   []byte // propose this; the answer is the result of Apply. Not to be changed afterwards
+	Wait   bool   // propose nothing; give Answer when all that was proposed before is applied
+	Answer any    // propose nothing; give this answer now
+}
+
+// Open opens a machine at the state of a checkpoint; nil stands for a new one. rebuild says that this
+// process has had the machine open before, so its files may be ahead of the checkpoint and may have readers.
+type Open func(state []byte, rebuild bool) (Machine, error)

@@ -1,0 +1,43 @@
+// Package group is one replica of a Raft group: the actor "group-<name>" around a pure core.
+//
+// Core (core.go and the files around it) is a step machine on go.etcd.io/raft: a call goes in, Effects come
+// out. The actor carries the effects out as messages to the write-ahead log, the applier, the links to
+// peers, and those who asked. Storage is asynchronous throughout: the core never waits for the disk, and
+// several appends and applies may be under way.
+//
+// It refuses to know what is replicated (Machine and Preparer do), to touch disk or network, and to keep
+// time: ticks come from the host, and only while there is something that time could change. It may be
+// imported by raftactor and by those who propose.
+//
+//	Name      group-<name>
+//	Parent    raft
+//	Children  applier
+//	Owns      raft's state of one replica, the tail of its log, the Preparer, the waiters not handed over
+//	On panic  core and applier are one unit: both stop, all waiters are answered, the host rebuilds them
+//	Loses     leadership; proposals not committed. Nothing that was acknowledged
+//	Mailbox   batched: all proposals that wait enter raft as one message
+//	Blocks    never
+//	Receives  Propose (anybody), Step, Unreachable (links), Tick, Campaign (host), walactor.Loaded,
+//	          walactor.Appended (wal), applier.Applied (applier), janitor.Capture, janitor.Checkpointed (janitor)
+//	Sends     walactor.Load, walactor.Append (wal), applier.Apply, applier.Checkpointed (applier), Send
+//	          (links), Awake (host), LeaderChanged (Events), Proposed (askers), janitor.Register,
+//	          janitor.Unregister (janitor)
+//
+// # What happens to a proposal
+//
+//	Propose ─ refused: ErrNotLeader, ErrBusy, or the Preparer's error; nothing happened
+//	   └─ prepared ─ in raft's log ─ leadership lost: ErrLostLeadership
+//	                     └─ committed, handed to the applier ─ the unit dies: ErrLostLeadership
+//	                                            └─ applied: result
+//
+// # A dead unit and its appends
+//
+// A unit that is rebuilt loads its state through the mailbox of the write-ahead log. The dead unit has put
+// its appends into the same mailbox before, since the host starts the new one only after the old one is
+// gone (kit.Terminated): so Load returns everything that the dead unit has asked to be written, whether
+// or not it was acknowledged, and nothing can be written behind the new unit's back. This matters: if an append
+// of the dead unit could reach the log after Load, the new unit would hold a shorter log than the disk, and
+// might vote as if entries that it has acknowledged, or a vote that it has given, did not exist. Answers to
+// the dead unit's appends may still arrive at the new one, which has the same name; the incarnation number in
+// their tokens tells them apart.
+package group

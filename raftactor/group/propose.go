@@ -1,0 +1,202 @@
+package group
+
+import (
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/chronik-go/chronik/raftactor/applier"
+)
+
+// prepared is a request that is about to enter the log, or that waits for what entered before it.
+type prepared struct {
+	data   []byte // nil: only a waiter
+	waiter applier.Waiter
+}
+
+// Propose takes requests in order. Each is answered exactly once: in the effects of this turn if it is
+// refused, by the applier once it is applied, or in the effects of the turn in which leadership is lost.
+//
+// Nothing that was prepared may get lost here, since the Preparer counts on it: an offset that was given
+// out would be missing from the log. Raft drops a proposal if
+//   - the replica does not lead: preparer is set only while it does, and settle makes sure that raft has
+//     not changed its mind since;
+//   - a transfer of leadership is under way: nobody can start one, Step drops such messages;
+//   - the replica has been removed from the group: raft then steps down (StepDownOnRemoval), see above;
+//   - too much is uncommitted: raft's own limit is off, ours is checked before Prepare.
+//
+// So submit treats a drop as a bug.
+func (c *Core) Propose(requests []Propose) {
+	c.offered = requests
+	c.settle()
+	for len(c.offered) > 0 {
+		c.offer(&c.offered[0])
+		c.offered = c.offered[1:] // from here on it is in prepared or in the answers
+		if c.preparedBytes >= maxStepBytes {
+			c.submit()
+		}
+	}
+	c.offered = nil
+	c.submit()
+}
+
+// offer prepares one request, or answers it.
+func (c *Core) offer(p *Propose) {
+	switch {
+	case c.preparer == nil:
+		c.answer(p, nil, ErrNotLeader{Leader: c.leader, Term: c.term})
+		return
+	case c.pending.bytes >= maxPendingBytes, c.pending.count >= maxPending, c.waiters.len() >= 2*maxPending:
+		c.answer(p, nil, ErrBusy)
+		return
+	}
+	r := c.preparer.Prepare(p.Request)
+	waiter := applier.Waiter{ReplyTo: p.ReplyTo, Token: p.Token}
+	switch {
+	case r.Err != nil:
+		c.answer(p, nil, r.Err)
+	case len(r.Data) > 0:
+		c.pending.count++
+		c.pending.bytes += int64(len(r.Data))
+		c.preparedBytes += int64(len(r.Data))
+		c.prepared.push(prepared{r.Data, waiter})
+	case r.Wait:
+		waiter.Wait, waiter.Answer = true, r.Answer
+		c.prepared.push(prepared{nil, waiter})
+	default:
+		c.answer(p, r.Answer, nil)
+	}
+}
+
+func (c *Core) answer(p *Propose, result any, err error) {
+	c.out.Answers = append(c.out.Answers, Answer{p.ReplyTo, Proposed{Token: p.Token, Result: result, Err: err}})
+}
+
+// submit gives the prepared proposals to raft as one message and registers their waiters.
+//
+// Raft deep-copies the entries of a proposal. For record batches that would be a copy of everything that is
+// ever produced, so it gets empty entries, and their data is put in right after: Ready returns the very
+// entries that raft has appended to its log, and nobody else has seen them yet, neither the wal nor a peer
+// nor a reader of the tail. The price is that raft counts them as empty for its limits on uncommitted data
+// and on the size of a message to a peer; maxPendingBytes and maxStepBytes stand in for these.
+func (c *Core) submit() {
+	if c.prepared.len() == 0 {
+		return
+	}
+	n := 0
+	for i := range c.prepared.len() {
+		if c.prepared.at(i).data != nil {
+			n++
+		}
+	}
+	if n > 0 {
+		c.stepProposal(n)
+	}
+	c.registerWaiters(c.last - uint64(n))
+	c.preparedBytes = 0
+	c.settle() // what this brought up may end the leadership, which the next Prepare must know
+}
+
+// noData is what raft copies instead of the data.
+var noData = new(raftpb.Entry)
+
+// stepProposal appends n entries to raft's log and fills in their data.
+func (c *Core) stepProposal(n int) {
+	entries := make([]*raftpb.Entry, n)
+	for i := range entries {
+		entries[i] = noData
+	}
+	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.replica), Entries: entries}
+	if err := c.node.Step(m); err != nil {
+		panic(fmt.Sprintf("BUG: got %v, want raft to take %d proposals at term %d", err, n, c.term))
+	}
+	c.dirty = true
+	rd := c.node.Ready()
+	if len(rd.Entries) < n {
+		panic(fmt.Sprintf("BUG: got %d entries to append, want the %d proposed", len(rd.Entries), n))
+	}
+	fresh := rd.Entries[len(rd.Entries)-n:]
+	for i := range c.prepared.len() {
+		p := c.prepared.at(i)
+		if p.data == nil {
+			continue
+		}
+		e := fresh[0]
+		fresh = fresh[1:]
+		if len(e.GetData()) != 0 || e.GetTerm() != c.term || e.GetType() != raftpb.EntryNormal {
+			panic(fmt.Sprintf("BUG: got entry %d of term %d, want an empty one of term %d", e.GetIndex(), e.GetTerm(), c.term))
+		}
+		e.Data = p.data
+	}
+	c.handleReady(rd)
+}
+
+// registerWaiters gives the waiters of prepared their indexes. before is the index of the last entry in
+// the log before the first of them.
+func (c *Core) registerWaiters(before uint64) {
+	index := before
+	for c.prepared.len() > 0 {
+		p := c.prepared.pop()
+		if p.data != nil {
+			index++
+		}
+		w := p.waiter
+		w.Index = index
+		switch {
+		case index > c.handed:
+			c.waiters.push(w)
+		case index > c.applied: // the applier has the entry; it takes the waiter next
+			c.out.Applies = append(c.out.Applies, applier.Apply{Waiters: []applier.Waiter{w}})
+		default:
+			c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer}})
+		}
+	}
+}
+
+// takeWaiters removes and returns the waiters up to an index.
+func (c *Core) takeWaiters(index uint64) []applier.Waiter {
+	n := 0
+	for n < c.waiters.len() && c.waiters.at(n).Index <= index {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	taken := make([]applier.Waiter, n)
+	for i := range taken {
+		taken[i] = c.waiters.pop()
+	}
+	return taken
+}
+
+// loseWaiters answers those who wait for entries that have not been handed over.
+func (c *Core) loseWaiters(err error) {
+	for c.waiters.len() > 0 {
+		w := c.waiters.pop()
+		c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: err}})
+	}
+}
+
+// Abandon returns the answers that are owed when the core is given up, possibly after a panic in the middle
+// of a call: what was decided but not told, err to requests that were not prepared, and ErrLostLeadership
+// to those whose proposals may be in the log. The core must not be used afterwards. Those handed over are
+// the applier's.
+func (c *Core) Abandon(err error) []Answer {
+	unknown := fmt.Errorf("%w: %w", ErrLostLeadership, err)
+	for i := range c.offered {
+		c.answer(&c.offered[i], nil, err)
+	}
+	for c.prepared.len() > 0 {
+		w := c.prepared.pop().waiter
+		c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
+	}
+	for i := range c.out.Applies {
+		for _, w := range c.out.Applies[i].Waiters {
+			c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
+		}
+	}
+	c.loseWaiters(unknown)
+	answers := c.out.Answers
+	c.offered, c.out = nil, Effects{}
+	return answers
+}
