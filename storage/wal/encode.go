@@ -41,8 +41,8 @@ func (w *WAL) writeFrame(updates []Update) error {
 	for i := range updates {
 		e.update(&updates[i])
 	}
-	if got := e.bytes(); got != w.plan.bytes {
-		panic(fmt.Sprintf("BUG: got a frame of %d bytes, want %d", got, w.plan.bytes))
+	if got := e.bytes(); got != w.plan.bytes || f.end+got >= 1<<32 {
+		panic(fmt.Sprintf("BUG: got a frame of %d bytes at %d, want %d before 4 GiB", got, f.end, w.plan.bytes))
 	}
 	e.finish(f.end + w.plan.bytes)
 	_, err := f.handle.WritevAt(e.vectors, f.end)

@@ -176,11 +176,24 @@ func (r *recovery) headRecord(rec record, last map[GroupID]uint64) error {
 	return nil
 }
 
-// makeSlots takes memory for the entries that should exist, after checking that the older files are large enough for
-// that many.
+// makeSlots takes memory for the entries that should exist, after checking that the older files are there and large
+// enough for that many.
 func (r *recovery) makeSlots(last map[GroupID]uint64) error {
 	room := uint64(0)
 	for _, l := range r.older {
+		f, err := r.wal.openFile(l.sequence, l.incarnation)
+		if err != nil {
+			return err
+		}
+		r.wal.files[uint32(l.sequence)] = f
+		f.end = l.end
+		size, err := f.handle.Size()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", f.path, err)
+		}
+		if alignUp(size, alignment) < l.end {
+			return f.corrupt(size, fmt.Sprintf("file ends, newer files show that it had %d bytes", l.end))
+		}
 		room += uint64(l.end) / recordHeaderSize
 	}
 	r.slots = map[GroupID]*slots{}
@@ -202,12 +215,7 @@ func (r *recovery) makeSlots(last map[GroupID]uint64) error {
 // collect reads an older file and fills slots. Overwritten, checkpointed and removed entries need no thought: those that
 // are live at the time of the head are the last ones with their index.
 func (r *recovery) collect(l liveFile) error {
-	f, err := r.wal.openFile(l.sequence, l.incarnation)
-	if err != nil {
-		return err
-	}
-	r.wal.files[uint32(l.sequence)] = f
-	f.end = l.end
+	f := r.wal.files[uint32(l.sequence)]
 	walk, err := newWalker(f)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 
 // Options tune a log. The zero value is right for production.
 type Options struct {
-	// FileBytes is the size of a file. 0 means 64 MiB. Larger appends get a larger file.
+	// FileBytes is the size of a file. 0 means 64 MiB, the limits are 16 KiB and 1 GiB. Larger appends get a larger file.
 	FileBytes int64
 	// Spares is how many files wait preallocated; at least 3, and 0 means 3: two make the reserve that keeps the log
 	// usable on a full disk, the third lets the next file start without waiting for an allocation.
@@ -19,11 +19,14 @@ type Options struct {
 	Incarnation func() uint64
 }
 
+// maxFileBytes bounds the usual size of a file. With the largest append on top positions still fit in 32 bits.
+const maxFileBytes = 1 << 30
+
 func (o Options) withDefaults() Options {
 	if o.FileBytes == 0 {
 		o.FileBytes = 64 << 20
 	}
-	o.FileBytes = alignUp(max(o.FileBytes, 4*pageSize), pageSize)
+	o.FileBytes = alignUp(min(max(o.FileBytes, 4*pageSize), maxFileBytes), pageSize)
 	o.Spares = max(o.Spares, 3)
 	if o.KeepSpares == 0 {
 		o.KeepSpares = 8

@@ -29,7 +29,9 @@ func newWalker(f *file) (*walker, error) {
 
 // bytes returns n bytes from position on, or fewer at the end of the file. They are valid until the next call.
 func (w *walker) bytes(position, n int64) ([]byte, error) {
-	n = max(min(n, w.size-position), 0)
+	if n = min(n, w.size-position); n <= 0 {
+		return nil, nil
+	}
 	if position >= w.at && position+n <= w.at+int64(len(w.buffer)) {
 		return w.buffer[position-w.at:][:n], nil
 	}

@@ -62,7 +62,7 @@ func (w *WAL) liveFiles() []*file {
 // capacityFor returns the size of a new file: the usual one, unless its head would fill most of it, so that the log
 // would spend its time writing heads, or the frame it is started for is larger.
 func (w *WAL) capacityFor(head, frame int64) int64 {
-	return alignUp(max(w.options.FileBytes, 4*head, alignUp(head, alignment)+frame), pageSize)
+	return alignUp(max(w.options.FileBytes, min(4*head, maxFileBytes), alignUp(head, alignment)+frame), pageSize)
 }
 
 func (w *WAL) nextSequence() uint64 {
