@@ -47,10 +47,10 @@ func Check(records []byte, maxBytes int) (Batch, error) {
 //	create time outside Earliest to Latest,      INVALID_TIMESTAMP
 //	append time given by the client
 //
-// Records that are not compressed are walked; they then also get their true largest timestamp in the
-// header, in place, if the producer computed another. Compressed ones are taken by their header, unless
-// Deep or NeedKeys asks for more: the producer pays for decompression, not the broker. Bytes behind the
-// batch that are no batch are left out, as Kafka does.
+// Records that are not compressed are walked. Compressed ones are taken by their header, unless Deep or
+// NeedKeys asks for more: the producer pays for decompression, not the broker. Where the records have been
+// seen, the header gets their true largest timestamp, in place, if the producer computed another. Bytes
+// behind the batch that are no batch are left out, as Kafka does.
 func (r Rules) Check(records []byte) (Batch, error) {
 	b, rest, err := Split(records)
 	if err != nil {

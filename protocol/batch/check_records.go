@@ -29,25 +29,22 @@ func (e *RecordsError) Unwrap() error { return e.Cause }
 // checkRecords judges the records themselves, as far as the rules look into them.
 func (r Rules) checkRecords(b Batch) error {
 	v := recordCheck{rules: r, count: b.Count(), base: b.BaseTimestamp(), max: NoTimestamp}
-	if b.Codec() == None {
+	switch {
+	case b.Codec() == None:
 		if err := v.plain(b[HeaderSize:]); err != nil {
 			return err
 		}
-		if v.max != b.MaxTimestamp() {
-			b.setMaxTimestamp(v.max)
-		}
-		return v.refused()
-	}
-	if r.Deep || r.NeedKeys {
-		if err := b.walk(v.record); err != nil {
+	case r.Deep || r.NeedKeys:
+		if err := v.compressed(b); err != nil {
 			return err
 		}
-		if v.failed != nil {
-			return v.failed
-		}
+	default:
+		v.timestamp(b.MaxTimestamp())
 		return v.refused()
 	}
-	v.timestamp(b.MaxTimestamp())
+	if v.max != b.MaxTimestamp() {
+		b.setMaxTimestamp(v.max)
+	}
 	return v.refused()
 }
 
@@ -60,7 +57,6 @@ type recordCheck struct {
 	max    int64 // largest timestamp so far
 	late   bool  // a timestamp was out of range
 	errors []RecordError
-	failed error
 }
 
 // plain walks records that are not compressed. It allocates nothing unless a record is refused.
@@ -71,8 +67,8 @@ func (v *recordCheck) plain(rest []byte) error {
 		if !ok || !one.parse(body) {
 			return protocol.Errorf(protocol.InvalidRecord, "record %d is broken", v.seen)
 		}
-		if !v.record(&one) {
-			return v.failed
+		if err := v.record(&one); err != nil {
+			return err
 		}
 		rest = after
 	}
@@ -82,11 +78,32 @@ func (v *recordCheck) plain(rest []byte) error {
 	return nil
 }
 
-// record judges one record; false ends the walk with v.failed.
-func (v *recordCheck) record(one *raw) bool {
+// compressed walks compressed records.
+func (v *recordCheck) compressed(b Batch) error {
+	s, err := openStream(b.Codec(), b[HeaderSize:])
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var one raw
+	for v.seen < v.count {
+		if err := s.nextRecord(&one); err != nil {
+			return protocol.Errorf(protocol.InvalidRecord, "record %d: %v", v.seen, err)
+		}
+		if err := v.record(&one); err != nil {
+			return err
+		}
+	}
+	if err := s.finished(); err != nil {
+		return protocol.Errorf(protocol.InvalidRecord, "behind the last record: %v", err)
+	}
+	return nil
+}
+
+// record judges one record.
+func (v *recordCheck) record(one *raw) error {
 	if one.offsetDelta != v.seen {
-		v.failed = protocol.Errorf(protocol.InvalidRecord, "record %d has offset delta %d", v.seen, one.offsetDelta)
-		return false
+		return protocol.Errorf(protocol.InvalidRecord, "record %d has offset delta %d", v.seen, one.offsetDelta)
 	}
 	if v.rules.NeedKeys && one.key == nil {
 		v.refuse("a compacted topic takes no record without a key")
@@ -95,7 +112,7 @@ func (v *recordCheck) record(one *raw) bool {
 	v.timestamp(at)
 	v.max = max(v.max, at)
 	v.seen++
-	return true
+	return nil
 }
 
 // timestamp judges a create time. NoTimestamp is always allowed.

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -71,42 +70,4 @@ func (d *lz4Decoder) release() {
 	d.source.Reset(nil)
 	d.Reset(nil)
 	lz4s.Put(d)
-}
-
-// maxZstdWindow is the largest window that a zstd frame may ask for: what level 22 uses, and Kafka's own
-// limit. The decoder takes that memory.
-const maxZstdWindow = 128 << 20
-
-type zstdDecoder struct {
-	*zstd.Decoder
-	source bytes.Reader
-}
-
-var zstds = sync.Pool{New: func() any {
-	d, err := zstd.NewReader(nil,
-		zstd.WithDecoderConcurrency(1), // decodes in the caller's goroutine
-		zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxZstdWindow),
-		zstd.WithDecoderMaxMemory(MaxDecompressedBytes))
-	if err != nil {
-		panic("BUG: got zstd options that are refused: " + err.Error())
-	}
-	return &zstdDecoder{Decoder: d}
-}}
-
-func openZstd(data []byte) (decoder, error) {
-	d := zstds.Get().(*zstdDecoder)
-	d.source.Reset(data)
-	if err := d.Reset(&d.source); err != nil {
-		d.release()
-		return nil, err
-	}
-	return d, nil
-}
-
-func (d *zstdDecoder) release() {
-	d.source.Reset(nil)
-	if err := d.Reset(nil); err == nil {
-		zstds.Put(d)
-	}
 }

@@ -24,27 +24,40 @@ type RecordHeader struct {
 //
 // The error is an *protocol.Error of code InvalidRecord if the records are broken, do not agree with the
 // header or decompress to more than MaxDecompressedBytes; earlier records have been visited then. Records
-// behind one at which visit stopped are not looked at.
+// behind one at which visit stopped are not looked at. Since few zstd batches with a large window are read
+// at the same time, visit must not wait for another batch to be read.
 func (b Batch) Records(visit func(r Record) bool) error {
-	base, timestamp := b.BaseOffset(), b.BaseTimestamp()
-	appendTime := b.TimestampType() == LogAppendTime
-	var headers []RecordHeader
-	return b.walk(func(one *raw) bool {
-		r := Record{
-			Offset:    base + protocol.Offset(one.offsetDelta),
-			Timestamp: timestamp + one.timestampDelta,
-			Key:       one.key,
-			Value:     one.value,
+	s, err := openStream(b.Codec(), b[HeaderSize:])
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var one raw
+	var r Record
+	for i := int32(0); i < b.Count(); i++ {
+		if err := s.nextRecord(&one); err != nil {
+			return protocol.Errorf(protocol.InvalidRecord, "record %d of %d: %v", i, b.Count(), err)
 		}
-		if appendTime {
-			r.Timestamp = b.MaxTimestamp()
+		b.decode(&r, &one)
+		if !visit(r) {
+			return nil
 		}
-		if one.headerCount > 0 {
-			headers = one.appendHeaders(headers[:0])
-			r.Headers = headers
-		}
-		return visit(r)
-	})
+	}
+	if err := s.finished(); err != nil {
+		return protocol.Errorf(protocol.InvalidRecord, "behind the last record: %v", err)
+	}
+	return nil
+}
+
+// decode fills r from one, using the room of its headers again.
+func (b Batch) decode(r *Record, one *raw) {
+	r.Offset = b.BaseOffset() + protocol.Offset(one.offsetDelta)
+	r.Timestamp = b.BaseTimestamp() + one.timestampDelta
+	if b.TimestampType() == LogAppendTime {
+		r.Timestamp = b.MaxTimestamp()
+	}
+	r.Key, r.Value = one.key, one.value
+	r.Headers = one.appendHeaders(r.Headers[:0])
 }
 
 // appendHeaders appends the decoded headers, which parse has found sound.
@@ -57,30 +70,4 @@ func (r *raw) appendHeaders(to []RecordHeader) []RecordHeader {
 		to = append(to, RecordHeader{Key: string(key), Value: value})
 	}
 	return to
-}
-
-// walk visits the records without decoding their headers. The raw record is used again for the next one.
-func (b Batch) walk(visit func(*raw) bool) error {
-	s, err := openStream(b.Codec(), b[HeaderSize:])
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	var one raw
-	for i := int32(0); i < b.Count(); i++ {
-		body, err := s.next()
-		if err != nil {
-			return protocol.Errorf(protocol.InvalidRecord, "record %d of %d: %v", i, b.Count(), err)
-		}
-		if !one.parse(body) {
-			return protocol.Errorf(protocol.InvalidRecord, "record %d of %d is broken", i, b.Count())
-		}
-		if !visit(&one) {
-			return nil
-		}
-	}
-	if err := s.finished(); err != nil {
-		return protocol.Errorf(protocol.InvalidRecord, "behind the last record: %v", err)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/snappy"
 )
@@ -30,11 +31,15 @@ type snappyDecoder struct {
 	room   []byte
 }
 
+var snappies = sync.Pool{New: func() any { return new(snappyDecoder) }}
+
 func openSnappy(data []byte) decoder {
+	d := snappies.Get().(*snappyDecoder)
+	d.rest, d.framed, d.block = data, false, nil
 	if len(data) >= xerialHeader && bytes.HasPrefix(data, xerialMagic) {
-		return &snappyDecoder{rest: data[xerialHeader:], framed: true}
+		d.rest, d.framed = data[xerialHeader:], true
 	}
-	return &snappyDecoder{rest: data}
+	return d
 }
 
 // Read implements io.Reader.
@@ -52,7 +57,12 @@ func (d *snappyDecoder) Read(to []byte) (int, error) {
 	return n, nil
 }
 
-func (d *snappyDecoder) release() {}
+func (d *snappyDecoder) release() {
+	d.rest, d.block = nil, nil
+	if cap(d.room) <= largestPooled { // the room for one large block is left to the collector
+		snappies.Put(d)
+	}
+}
 
 // decode decodes the next block.
 func (d *snappyDecoder) decode() error {

@@ -12,13 +12,18 @@ import (
 // a window, so what it costs in memory is the largest record, not the whole.
 const MaxDecompressedBytes = 256 << 20
 
-// firstWindow is the room that a decompressing stream starts with.
-const firstWindow = 32 << 10
+// firstWindow is the room that a decompressing stream starts with, largestPooled the most that is kept for
+// the next one.
+const (
+	firstWindow   = 32 << 10
+	largestPooled = 128 << 10
+)
 
 var (
 	errTruncated = errors.New("the data ends within a record")
 	errTooLarge  = errors.New("the records decompress to more than is allowed")
 	errLength    = errors.New("impossible length")
+	errBroken    = errors.New("its fields do not fit its length")
 	errLeftOver  = errors.New("there is more data")
 )
 
@@ -57,10 +62,22 @@ func (s *stream) close() {
 		return
 	}
 	s.decoder.release()
-	if len(s.window) <= 4*firstWindow { // a window that grew for one large record is left to the collector
+	if len(s.window) <= largestPooled { // a window that grew for one large record is left to the collector
 		*s.pooled = s.window
 		windows.Put(s.pooled)
 	}
+}
+
+// nextRecord reads the next record, which is valid until the following call.
+func (s *stream) nextRecord(one *raw) error {
+	body, err := s.next()
+	if err != nil {
+		return err
+	}
+	if !one.parse(body) {
+		return errBroken
+	}
+	return nil
 }
 
 // next returns the body of the next record, valid until the following call.
