@@ -11,7 +11,7 @@ import (
 
 func TestEveryFieldIsWhereKafkaHasIt(t *testing.T) {
 	b := Build(Options{
-		Codec: None, BaseOffset: 1 << 40, LeaderEpoch: 77, Transactional: true,
+		Codec: NoCompression, BaseOffset: 1 << 40, LeaderEpoch: 77, Transactional: true,
 		Producer: &Producer{ID: 1 << 50, Epoch: 12, Sequence: 34},
 	}, three()...)
 	var k kmsg.RecordBatch // generated from Kafka's definition

@@ -115,7 +115,7 @@ func appendBytes(to, value []byte) []byte {
 func compress(codec Codec, data []byte) []byte {
 	var out bytes.Buffer
 	switch codec {
-	case None:
+	case NoCompression:
 		return data
 	case Gzip:
 		w := gzip.NewWriter(&out)

@@ -17,7 +17,7 @@ const (
 // batch must be.
 type Rules struct {
 	MaxBytes     int   // max.message.bytes; 0 for no limit
-	SegmentBytes int   // segment.bytes, which no batch may exceed; 0 for no limit
+	SegmentBytes int64 // segment.bytes, which no batch may exceed; 0 for no limit
 	RefuseZstd   bool  // for Produce versions below 7, whose clients could not read it back
 	NeedKeys     bool  // the topic is compacted
 	Timed        bool  // create times must lie between Earliest and Latest
@@ -130,7 +130,7 @@ func (r Rules) checkWhole(b Batch) error {
 	if !b.VerifyCRC() {
 		return protocol.Errorf(protocol.CorruptMessage, "record batch fails its CRC-32C check")
 	}
-	if r.SegmentBytes > 0 && len(b) > r.SegmentBytes {
+	if r.SegmentBytes > 0 && int64(len(b)) > r.SegmentBytes {
 		return protocol.Errorf(protocol.RecordListTooLarge, "record batch of %d bytes, a segment takes %d",
 			len(b), r.SegmentBytes)
 	}

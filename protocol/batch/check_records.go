@@ -30,7 +30,7 @@ func (e *RecordsError) Unwrap() error { return e.Cause }
 func (r Rules) checkRecords(b Batch) error {
 	v := recordCheck{rules: r, count: b.Count(), base: b.BaseTimestamp(), max: NoTimestamp}
 	switch {
-	case b.Codec() == None:
+	case b.Codec() == NoCompression:
 		if err := v.plain(b[HeaderSize:]); err != nil {
 			return err
 		}

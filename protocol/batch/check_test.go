@@ -47,7 +47,7 @@ func TestCheckRefusesWithKafkasCodes(t *testing.T) {
 		{"second of impossible length", Rules{}, append(bytes.Clone(plain), make([]byte, 40)...), protocol.CorruptMessage},
 		{"base offset", Rules{}, changed(plain, func(b Batch) { b.Stamp(1, 0) }), protocol.InvalidRecord},
 		{"too large", Rules{MaxBytes: len(plain) - 1}, plain, protocol.MessageTooLarge},
-		{"larger than a segment", Rules{SegmentBytes: len(plain) - 1}, plain, protocol.RecordListTooLarge},
+		{"larger than a segment", Rules{SegmentBytes: int64(len(plain)) - 1}, plain, protocol.RecordListTooLarge},
 		{"wrong crc", Rules{}, flip, protocol.CorruptMessage},
 		{"zstd for an old client", Rules{RefuseZstd: true}, zstd, protocol.UnsupportedCompressionType},
 		{"codec 5", Rules{}, changed(plain, putInt16(atAttributes, 5)), protocol.UnsupportedCompressionType},
@@ -56,9 +56,9 @@ func TestCheckRefusesWithKafkasCodes(t *testing.T) {
 		{"negative count", Rules{}, changed(plain, putInt32(atCount, -3)), protocol.InvalidRecord},
 		{"count too high", Rules{}, changed(plain, putInt32(atCount, 4)), protocol.InvalidRecord},
 		{"delta too high", Rules{}, changed(plain, putInt32(atLastOffsetDelta, 3)), protocol.InvalidRecord},
-		{"both too high", Rules{}, withRecords(None, 4, plain[HeaderSize:]), protocol.InvalidRecord},
-		{"both too low", Rules{}, withRecords(None, 2, plain[HeaderSize:]), protocol.InvalidRecord},
-		{"a count of billions", Rules{}, withRecords(None, 1<<31-1, plain[HeaderSize:]), protocol.InvalidRecord},
+		{"both too high", Rules{}, withRecords(NoCompression, 4, plain[HeaderSize:]), protocol.InvalidRecord},
+		{"both too low", Rules{}, withRecords(NoCompression, 2, plain[HeaderSize:]), protocol.InvalidRecord},
+		{"a count of billions", Rules{}, withRecords(NoCompression, 1<<31-1, plain[HeaderSize:]), protocol.InvalidRecord},
 		{"control", Rules{}, changed(plain, putInt16(atAttributes, flagControl)), protocol.InvalidRecord},
 		{"delete horizon", Rules{}, changed(plain, putInt16(atAttributes, flagDeleteHorizon)), protocol.InvalidRecord},
 		{"append time", Rules{}, changed(plain, putInt16(atAttributes, flagLogAppendTime)), protocol.InvalidTimestamp},
@@ -91,7 +91,7 @@ func TestCheckAccepts(t *testing.T) {
 		} {
 			sent := Build(o, three()...)
 			for _, rules := range []Rules{
-				{}, {MaxBytes: len(sent), SegmentBytes: len(sent), Deep: true}, {Timed: true, Earliest: 900, Latest: 5000},
+				{}, {MaxBytes: len(sent), SegmentBytes: int64(len(sent)), Deep: true}, {Timed: true, Earliest: 900, Latest: 5000},
 			} {
 				b, err := rules.Check(bytes.Clone(sent))
 				if err != nil || !bytes.Equal(b, sent) {
@@ -183,7 +183,7 @@ func TestBrokenRecordsAreInvalid(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Check(withRecords(None, 1, []byte{12, 0, 0, 0, 1, 1, 0}), 0); err != nil {
+	if _, err := Check(withRecords(NoCompression, 1, []byte{12, 0, 0, 0, 1, 1, 0}), 0); err != nil {
 		t.Errorf("the smallest record: %v", err)
 	}
 }
@@ -208,7 +208,7 @@ func BenchmarkCheck(b *testing.B) {
 	for i := range records {
 		records[i] = Record{Timestamp: 1000, Key: []byte("key"), Value: make([]byte, 100)}
 	}
-	for _, codec := range []Codec{None, LZ4} {
+	for _, codec := range []Codec{NoCompression, LZ4} {
 		b.Run(codec.String(), func(b *testing.B) {
 			sent := Build(Options{Codec: codec}, records...)
 			b.SetBytes(int64(len(sent)))

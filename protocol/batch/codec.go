@@ -5,17 +5,17 @@ type Codec int8
 
 // The codecs.
 const (
-	None   Codec = 0
-	Gzip   Codec = 1
-	Snappy Codec = 2
-	LZ4    Codec = 3
-	Zstd   Codec = 4
+	NoCompression Codec = 0
+	Gzip          Codec = 1
+	Snappy        Codec = 2
+	LZ4           Codec = 3
+	Zstd          Codec = 4
 )
 
-// String returns the name that Kafka's compression.type gives the codec.
+// String returns Kafka's name of the codec.
 func (c Codec) String() string {
 	switch c {
-	case None:
+	case NoCompression:
 		return "none"
 	case Gzip:
 		return "gzip"

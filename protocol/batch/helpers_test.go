@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var codecs = []Codec{None, Gzip, Snappy, LZ4, Zstd}
+var codecs = []Codec{NoCompression, Gzip, Snappy, LZ4, Zstd}
 
 // newRand returns a source of randomness whose seed a failing test prints.
 func newRand(t *testing.T) *rand.Rand {

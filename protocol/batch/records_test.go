@@ -92,7 +92,7 @@ func TestOtherFramingsAreRead(t *testing.T) {
 		"zstd as a stream":          withRecords(Zstd, 3, zstdStream()),
 		"gzip of two members":       withRecords(Gzip, 3, append(compress(Gzip, plain[:half]), compress(Gzip, plain[half:])...)),
 		"zstd of two frames":        withRecords(Zstd, 3, append(compress(Zstd, plain[:half]), compress(Zstd, plain[half:])...)),
-		"nothing but uncompressed ": withRecords(None, 3, plain),
+		"nothing but uncompressed ": withRecords(NoCompression, 3, plain),
 	} {
 		t.Run(name, func(t *testing.T) { sameRecords(t, recordsOf(t, b), want) })
 	}

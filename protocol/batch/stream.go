@@ -42,10 +42,10 @@ var windows = sync.Pool{New: func() any { w := make([]byte, firstWindow); return
 
 // openStream starts reading data. A codec that is not known gives UNSUPPORTED_COMPRESSION_TYPE.
 func openStream(codec Codec, data []byte) (stream, error) {
-	if codec == None {
+	if codec == NoCompression {
 		return stream{window: data, end: len(data)}, nil
 	}
-	if codec < None || codec > Zstd {
+	if codec < NoCompression || codec > Zstd {
 		return stream{}, protocol.Errorf(protocol.UnsupportedCompressionType, "unknown compression %d", int8(codec))
 	}
 	d, err := openDecoder(codec, data)
