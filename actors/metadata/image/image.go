@@ -102,6 +102,9 @@ func (i *Image) Brokers() []*Broker {
 	return brokers
 }
 
+// HasBrokers tells whether any broker is registered.
+func (i *Image) HasBrokers() bool { return len(i.brokers) > 0 }
+
 // DefaultConfigs returns the dynamic configs of all brokers.
 func (i *Image) DefaultConfigs() Configs { return i.defaults }
 

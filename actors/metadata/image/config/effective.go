@@ -41,8 +41,8 @@ func (l Layers) log(retains bool) partitionlog.Config {
 		SegmentBytes:       l.topicInt(SegmentBytes),
 		SegmentMs:          l.topicInt(SegmentMillis),
 		SegmentJitterMs:    l.topicInt(SegmentJitterMillis),
-		IndexIntervalBytes: l.topicInt(IndexIntervalBytes),
-		MaxIndexBytes:      l.topicInt(SegmentIndexBytes),
+		IndexIntervalBytes: max(1, int(l.topicInt(IndexIntervalBytes))), // 0 would be the log's own default
+		MaxIndexBytes:      int(l.topicInt(SegmentIndexBytes)),
 		RetentionBytes:     -1,
 		RetentionMs:        -1,
 	}

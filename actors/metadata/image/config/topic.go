@@ -43,8 +43,8 @@ var Topic = newTable([]Definition{
 		accept: oneOf(PolicyCompact, PolicyDelete), acceptList: true,
 		Synonyms: []Synonym{{Name: "log.cleanup.policy"}},
 		Doc: "What happens to old records: delete removes segments past retention.ms and retention.bytes, " +
-			"compact keeps them whatever their age. Removing superseded records of a key is not done by this " +
-			"broker yet, so compact keeps every record.",
+			"compact keeps them whatever their age and wants a key in each. This broker does not remove superseded " +
+			"records of a key, so compact keeps every record.",
 	},
 	{
 		Name: "compression.gzip.level", Type: Int, Default: "-1", Effect: Inert, accept: gzipLevel,
@@ -57,10 +57,11 @@ var Topic = newTable([]Definition{
 		Doc:      "Level at which the broker would compress with lz4.",
 	},
 	{
-		Name: CompressionType, Type: String, Default: "producer", Effect: Inert,
+		Name: CompressionType, Type: String, Default: "producer",
 		accept:   oneOf("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"),
 		Synonyms: []Synonym{{Name: "compression.type"}},
-		Doc:      "Codec in which batches are kept. Batches stay as the producer compressed them.",
+		Doc: "Codec in which batches are kept: producer leaves them as they come, any other makes the broker " +
+			"compress again what came in another codec.",
 	},
 	{
 		Name: "compression.zstd.level", Type: Int, Default: "3", Effect: Inert, accept: between(-131072, 22),
