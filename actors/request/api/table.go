@@ -1,0 +1,68 @@
+package api
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-go/chronik/actors/request"
+	"github.com/chronik-go/chronik/actors/request/call"
+	"github.com/chronik-go/chronik/protocol"
+)
+
+// Immediate answers a request in the connection's turn. It returns nil to pass the request on to the
+// Waiting handler of its key.
+type Immediate func(env *request.Env, client request.Client, r *protocol.Request) kmsg.Response
+
+// Waiting returns the task that answers a request.
+type Waiting func(env *request.Env, client request.Client, r *protocol.Request) call.Task
+
+// handler is how one API key is answered.
+type handler struct {
+	key       kmsg.Key
+	immediate Immediate
+	waiting   Waiting
+}
+
+// handlers is the one table of what is answered here.
+var handlers = []handler{
+	{key: kmsg.Metadata, immediate: metadataNow, waiting: metadataLater},
+	{key: kmsg.CreateTopics, waiting: createTopics},
+	{key: kmsg.DeleteTopics, waiting: deleteTopics},
+	{key: kmsg.InitProducerID, immediate: initProducerIDNow, waiting: initProducerID},
+	{key: kmsg.DescribeConfigs, immediate: describeConfigs},
+	{key: kmsg.AlterConfigs, waiting: alterConfigs},
+	{key: kmsg.CreatePartitions, waiting: createPartitions},
+	{key: kmsg.IncrementalAlterConfigs, waiting: incrementalAlterConfigs},
+	{key: kmsg.DescribeCluster, immediate: describeCluster},
+	{key: kmsg.DescribeTopicPartitions, immediate: describeTopicPartitions},
+}
+
+// byKey finds a handler by its key.
+var byKey = index(handlers)
+
+func index(handlers []handler) map[int16]handler {
+	found := make(map[int16]handler, len(handlers))
+	for _, h := range handlers {
+		if _, twice := found[h.key.Int16()]; twice {
+			panic(fmt.Sprintf("BUG: got two handlers for %s, want one", h.key.Name()))
+		}
+		found[h.key.Int16()] = h
+	}
+	return found
+}
+
+// Handle answers a parsed request: with a response, or with a task for an actor of package call. Exactly
+// one of them is not nil. It panics on a key that is not in the table, which the parser does not let pass.
+func Handle(env *request.Env, client request.Client, r *protocol.Request) (kmsg.Response, call.Task) {
+	h, found := byKey[r.Key]
+	if !found {
+		panic(fmt.Sprintf("BUG: got a request of key %d, want one that is served here", r.Key))
+	}
+	if h.immediate != nil {
+		if response := h.immediate(env, client, r); response != nil {
+			return response, nil
+		}
+	}
+	return nil, h.waiting(env, client, r)
+}

@@ -1,0 +1,73 @@
+package request
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/metadata/image/config"
+	"github.com/chronik-go/chronik/actors/partition"
+)
+
+// Env is what handlers know about the broker. It is built once and shared by all connections; nothing in
+// it changes but what the functions return. All functions may be called from any goroutine.
+type Env struct {
+	NodeID     int32
+	Image      func() *image.Image // the newest image of the cluster
+	Controller func() int32        // the broker that leads the metadata log, -1 if none is known
+	Replicas   *partition.Table    // the partition replicas on this broker
+	Metadata   kit.Address         // actor "metadata"
+	Partitions kit.Address         // actor "partitions"
+	Disk       Disk
+	Settings   Settings
+	Log        zerolog.Logger
+	Now        func() time.Time
+}
+
+// Disk tells whether there is room to write.
+type Disk interface {
+	// Low says that free space is below the reserve: produce is refused.
+	Low() bool
+}
+
+// Settings are bounds on what a request may take, and the broker's own configs.
+type Settings struct {
+	// RequestTimeout bounds every request but produce and fetch, whatever the client asks for.
+	RequestTimeout time.Duration
+	// ProduceTimeout bounds a produce request, whatever the client asks for.
+	ProduceTimeout time.Duration
+	// FetchMaxBytes bounds the answer to a fetch, whatever the client asks for.
+	FetchMaxBytes int32
+	// Static holds the configs of the broker's configuration file by Kafka's names.
+	Static map[string]string
+}
+
+// Layers returns where the configs of a topic come from on this broker; topic may be nil for the broker's
+// own configs and the defaults of topics.
+func (e *Env) Layers(i *image.Image, topic *image.Topic) config.Layers {
+	return config.LayersOf(i, e.NodeID, e.Settings.Static, topic)
+}
+
+// Timeout returns how long a request may take whose client allows for so many milliseconds: no longer
+// than RequestTimeout, and not at all where the client says 0 or less.
+func (e *Env) Timeout(clientMillis int32) time.Duration {
+	return min(max(time.Duration(clientMillis)*time.Millisecond, 0), e.Settings.RequestTimeout)
+}
+
+// Client is who asks.
+type Client struct {
+	ID              string // of the request's header; may be empty
+	Host            string // address of the peer
+	Listener        string // the listener that the connection came in through
+	Software        string // what the client told with ApiVersions 3+
+	SoftwareVersion string
+}
+
+// Done brings the answer to a request back to its connection. Exactly one is sent for each.
+type Done struct {
+	Slot uint64 // of the connection's ordered replies
+	Body kmsg.Response
+}
