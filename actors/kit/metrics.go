@@ -1,35 +1,91 @@
 package kit
 
 import (
-	"strings"
+	"errors"
+	"fmt"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// metrics counts by kind of actor, never by actor: kinds are few and fixed in the code.
 type metrics struct {
+	live        *prometheus.GaugeVec
 	failures    *prometheus.CounterVec
-	deadLetters prometheus.Counter
+	refused     *prometheus.CounterVec
+	deadLetters *prometheus.CounterVec
+
+	mu    sync.RWMutex
+	kinds map[string]*kind
+}
+
+// kind holds the counters of one kind, looked up once per actor.
+type kind struct {
+	live        prometheus.Gauge
+	failures    prometheus.Counter
 	refused     prometheus.Counter
+	deadLetters prometheus.Counter
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
+	counter := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"kind"})
+	}
 	m := &metrics{
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "chronik_actor_failures_total", Help: "Actors that panicked, by kind."}, []string{"kind"}),
-		deadLetters: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "chronik_dead_letters_total", Help: "Messages to actors that were gone."}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "chronik_refused_messages_total", Help: "Requests answered in place of an actor that was gone."}),
+		live: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "chronik_actors", Help: "Actors that are alive, by kind."}, []string{"kind"}),
+		failures: counter("chronik_actor_failures_total", "Actors that panicked, by kind."),
+		refused: counter("chronik_actor_refused_total",
+			"Requests that kit answered in place of an actor that was gone, by kind."),
+		deadLetters: counter("chronik_actor_dead_letters_total",
+			"Messages to actors that were gone, by kind; requests are counted as refused."),
+		kinds: make(map[string]*kind),
 	}
-	if registerer != nil {
-		registerer.MustRegister(m.failures, m.deadLetters, m.refused)
+	if registerer == nil {
+		registerer = prometheus.NewRegistry()
 	}
+	m.live = register(registerer, m.live)
+	m.failures = register(registerer, m.failures)
+	m.refused = register(registerer, m.refused)
+	m.deadLetters = register(registerer, m.deadLetters)
 	return m
 }
 
-// kindOf returns the kind of an actor from its path.
-func kindOf(path string) string {
-	name := path[strings.LastIndexByte(path, '/')+1:]
-	kind, _, _ := strings.Cut(name, "-")
-	return kind
+// register returns the collector to use: that of another system in the same registry if there is one, whose
+// numbers then add up.
+func register[C prometheus.Collector](registerer prometheus.Registerer, collector C) C {
+	err := registerer.Register(collector)
+	var taken prometheus.AlreadyRegisteredError
+	switch {
+	case err == nil:
+		return collector
+	case errors.As(err, &taken):
+		if existing, ok := taken.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	panic(fmt.Sprintf("BUG: got %v, want a registry without other metrics of these names", err))
+}
+
+// kind returns the counters for an actor of this name.
+func (m *metrics) kind(name string) *kind {
+	name = kindOf(name)
+	m.mu.RLock()
+	k := m.kinds[name]
+	m.mu.RUnlock()
+	if k != nil {
+		return k
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k = m.kinds[name]; k == nil {
+		k = &kind{
+			live:        m.live.WithLabelValues(name),
+			failures:    m.failures.WithLabelValues(name),
+			refused:     m.refused.WithLabelValues(name),
+			deadLetters: m.deadLetters.WithLabelValues(name),
+		}
+		m.kinds[name] = k
+	}
+	return k
 }

@@ -29,6 +29,15 @@ func (p *Pending[K, V]) Add(key K, value V, deadline time.Time) {
 	heap.Push(&p.order, entry)
 }
 
+// Get returns a question that stays open.
+func (p *Pending[K, V]) Get(key K) (V, bool) {
+	if entry, ok := p.entries[key]; ok {
+		return entry.value, true
+	}
+	var none V
+	return none, false
+}
+
 // Take removes a question, or returns false if nobody waits for it (any more).
 func (p *Pending[K, V]) Take(key K) (V, bool) {
 	entry, ok := p.entries[key]

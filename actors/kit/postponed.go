@@ -1,6 +1,7 @@
 package kit
 
-// Postponed keeps messages that an actor cannot handle yet, in order and within a bound.
+// Postponed keeps messages that an actor cannot handle yet, in order and within a bound. An actor that stops
+// while it keeps some calls Refuse in Stopping.
 type Postponed struct {
 	limit    int
 	messages []any
@@ -18,11 +19,21 @@ func (p *Postponed) Add(message any) bool {
 	return true
 }
 
-// Take returns what was kept, in order, and empties the queue.
+// Take returns what was kept, in order, and empties the queue. What is added while the caller handles it
+// comes with the next Take.
 func (p *Postponed) Take() []any {
 	messages := p.messages
 	p.messages = nil
 	return messages
+}
+
+// Refuse empties the queue and refuses what is Refusable.
+func (p *Postponed) Refuse(err error) {
+	for _, message := range p.Take() {
+		if message, ok := message.(Refusable); ok {
+			message.Refuse(err)
+		}
+	}
 }
 
 // Len returns the number of messages kept.

@@ -5,57 +5,85 @@ import (
 	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
 )
 
-// Supervision says what the failure of a child means to its parent. The zero value is StopAndTell.
+// Supervision says what the failure of a child means to its parent. A failed actor never goes on and is
+// never restarted in place: protoactor would keep its mailbox, its address and half of its state.
 type Supervision int8
 
 const (
-	// StopAndTell stops the failed child and tells the parent with ChildFailed.
+	// StopAndTell stops the failed child and tells the parent with ChildFailed. It is the zero value.
 	StopAndTell Supervision = iota
-	// Escalate makes the parent fail with the child's reason; all its children are stopped with it.
+	// Escalate makes the parent fail too, with the child's reason: all its children are stopped with it,
+	// and its own parent decides.
 	Escalate
 )
 
-// failure is a panic on its way to the supervisor.
-type failure struct {
-	reason any
-	stack  []byte
-}
-
-func newFailure(reason any) *failure {
-	if f, ok := reason.(*failure); ok {
-		return f
-	}
-	return &failure{reason: reason, stack: debug.Stack()}
-}
-
-func (f *failure) String() string { return fmt.Sprint(f.reason) }
-
-// strategy implements protoactor's SupervisorStrategy for the children of one actor.
-type strategy struct {
-	system   *System
-	children Supervision
-}
-
-// HandleFailure runs in the parent's turn.
-func (s strategy) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, child *actor.PID,
+// HandleFailure implements protoactor's SupervisorStrategy. It runs in the parent's turn, ahead of queued
+// messages and always before the child's Terminated, which the child sends only when it has been stopped.
+func (c *cell) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who *actor.PID,
 	_ *actor.RestartStatistics, reason, message any,
 ) {
-	cause := newFailure(reason)
-	s.system.onFailure(child, cause, message)
-	if s.children == Escalate {
-		parent.EscalateFailure(cause, message)
+	child := c.children[who.Id[len(c.pid.Id)+1:]]
+	if child == nil || child.pid != who {
 		return
 	}
-	parent.StopChildren(child)
-	if self, ok := parent.(actor.Context); ok && self.Self() != nil {
-		s.system.root.Send(self.Self(), ChildFailed{Who: Address{s.system, child}, Reason: cause.reason, Message: user(message)})
+	child.mailbox.PostSystemMessage(stopMessage)
+	c.countFailure(child.name())
+	switch {
+	case c.phase != alive:
+	case c.escalate:
+		c.phase = failed
+		c.kind.failures.Inc()
+		c.log.Error().Str("actor", c.path()).Str("child", child.path()).Str("reason", fmt.Sprint(reason)).
+			Msg("actor failed with its child")
+		parent.EscalateFailure(reason, message)
+	default:
+		c.handle(ChildFailed{Who: Address{child}, Reason: reason, Message: message})
 	}
 }
 
-// user returns the message as the actor saw it.
-func user(message any) any {
-	_, inner, _ := actor.UnwrapEnvelope(message)
-	return inner
+// reportPanic makes a panic known. It is called while the panic is being recovered, so that the stack shows
+// where it began.
+func (s *System) reportPanic(log *zerolog.Logger, kind *kind, who string, reason, message any) {
+	kind.failures.Inc()
+	log.Error().Str("actor", who).Type("message", message).Str("reason", fmt.Sprint(reason)).
+		Bytes("stack", debug.Stack()).Msg("actor failed")
+}
+
+func (c *cell) reportPanic(reason, message any) {
+	c.system.reportPanic(c.log, c.kind, c.path(), reason, message)
+}
+
+// failureNames bounds how many names of failed children a parent remembers for the tree.
+const failureNames = 256
+
+// countFailure remembers how often the child of this name failed.
+func (c *cell) countFailure(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failures == nil {
+		c.failures = make(map[string]int)
+	}
+	if _, known := c.failures[name]; known || len(c.failures) < failureNames {
+		c.failures[name]++
+	}
+}
+
+// guardian supervises the actors at the top: there is nobody to tell but the hook.
+type guardian struct{ system *System }
+
+// HandleFailure implements protoactor's SupervisorStrategy. It runs in the failed actor's own turn.
+func (g guardian) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, who *actor.PID,
+	_ *actor.RestartStatistics, reason, _ any,
+) {
+	c := g.system.top.find(who)
+	if c == nil {
+		return
+	}
+	c.mailbox.PostSystemMessage(stopMessage)
+	if g.system.onFailure != nil {
+		g.system.onFailure(Address{c}, reason)
+	}
 }

@@ -2,133 +2,147 @@ package kit
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
 
-// ErrStopped is what messages are refused with when their receiver is gone.
-var ErrStopped = errors.New("actor has stopped")
-
-// Refusable is a message that must be answered even when it cannot be delivered. Refuse runs on any
-// goroutine; it tells the asker and does nothing else.
-type Refusable interface{ Refuse(err error) }
-
 // SystemConfig says how to make a System. The zero value is usable.
 type SystemConfig struct {
-	Name       string
+	Name       string // in logs; a process may hold several systems
 	Logger     zerolog.Logger
 	Metrics    prometheus.Registerer // nil: counted, but shown to nobody
-	Clock      Clock                 // nil: the real one
-	Dispatcher actor.Dispatcher      // nil: a goroutine per busy actor
-	// OnFailure hears of the failure of a top-level actor, which is stopped.
+	Clock      Clock                 // nil: RealClock
+	Dispatcher Dispatcher            // nil: a goroutine per busy actor
+	// OnFailure hears of the failure of a top-level actor, which is being stopped. It runs in the last turn
+	// of that actor and must not wait for it.
 	OnFailure func(who Address, reason any)
+	// Trace sees each message right before it is handled, in the turn of the actor. It is for simulations.
+	Trace func(who Address, message any)
+	// ShutdownTimeout bounds Shutdown; 0 stands for 30 s.
+	ShutdownTimeout time.Duration
 }
 
-// System is an actor system.
+const defaultShutdownTimeout = 30 * time.Second
+
+// System is a set of actors with one clock, one dispatcher and one log. Nothing is shared between systems.
 type System struct {
-	actors  *actor.ActorSystem
-	root    *actor.RootContext
-	config  SystemConfig
-	clock   Clock
-	log     zerolog.Logger
-	metrics *metrics
-	tree    tree
+	actors     *actor.ActorSystem
+	owned      bool
+	log        zerolog.Logger
+	sampled    zerolog.Logger // for what repeats
+	metrics    *metrics
+	clock      Clock
+	dispatcher Dispatcher
+	onFailure  func(who Address, reason any)
+	trace      func(who Address, message any)
+	patience   time.Duration
+	spawned    atomic.Uint64
+	closing    atomic.Bool
+	top        top
 }
 
-// NewSystem makes an actor system.
+// NewSystem makes a system of its own.
 func NewSystem(config SystemConfig) *System {
-	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
-	return Attach(actor.NewActorSystem(actor.WithLoggerFactory(quiet)), config)
-}
-
-// Attach makes a System of an actor system that belongs to somebody else. Shutdown leaves that one alone.
-func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
-	s := &System{actors: actors, root: actors.Root, config: config, clock: config.Clock, log: config.Logger}
-	if s.clock == nil {
-		s.clock = RealClock{}
-	}
-	s.metrics = newMetrics(config.Metrics)
-	s.tree.paths = make(map[string]struct{})
-	actors.EventStream.Subscribe(func(event any) {
-		if dead, ok := event.(*actor.DeadLetterEvent); ok {
-			s.refuse(dead.Message)
-		}
-	})
+	log := config.Logger.Level(max(config.Logger.GetLevel(), zerolog.WarnLevel))
+	actors := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(zerolog.NewSlogHandler(log))
+	}))
+	s := Attach(actors, config)
+	s.owned = true
 	return s
 }
 
+// Attach makes a system inside one that belongs to a host application, as a subtree of its own. Shutdown
+// leaves the host's actors alone.
+func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
+	s := &System{
+		actors: actors, log: config.Logger, metrics: newMetrics(config.Metrics), clock: config.Clock,
+		dispatcher: config.Dispatcher, onFailure: config.OnFailure, trace: config.Trace,
+		patience: config.ShutdownTimeout,
+	}
+	if config.Name != "" {
+		s.log = s.log.With().Str("system", config.Name).Logger()
+	}
+	s.sampled = s.log.Sample(&zerolog.BurstSampler{Burst: deadLetterBurst, Period: time.Second})
+	if s.clock == nil {
+		s.clock = RealClock{}
+	}
+	if s.dispatcher == nil {
+		s.dispatcher = goroutines{}
+	}
+	if s.patience == 0 {
+		s.patience = defaultShutdownTimeout
+	}
+	s.top.nest = newNest(actor.WithGuardian(guardian{s}))
+	return s
+}
+
+// deadLetterBurst is how many dead letters are logged per second; the metrics count them all.
+const deadLetterBurst = 10
+
 // Spawn makes a top-level actor.
 func (s *System) Spawn(name string, spec Spec) Address {
-	s.tree.add(name)
-	pid, err := s.root.SpawnNamed(s.props(spec).Configure(actor.WithGuardian(guardian{s})), name)
-	if err != nil {
-		panic(fmt.Sprintf("BUG: got %v for %s, want a free name", err, name))
-	}
-	return Address{s, pid}
+	c := newCell(s, nil, name, spec)
+	s.top.hatch(c, func(props *actor.Props) (*actor.PID, error) { return s.actors.Root.SpawnNamed(props, name) })
+	c.mailbox.begin()
+	return Address{c}
 }
 
-// StopAndWait stops an actor after what it has queued, and waits until it and its children are gone.
+// Stop stops an actor after the message that it handles; what it has queued is refused. Actors use
+// Context.Stop.
+func (s *System) Stop(a Address) {
+	if c := a.cell(); c != nil {
+		c.mailbox.PostSystemMessage(stopMessage)
+	}
+}
+
+// StopAndWait stops an actor after what it has queued and waits until it and its children are gone. It is
+// for the rim. The error is that of the context.
 func (s *System) StopAndWait(ctx context.Context, a Address) error {
-	if a.pid == nil {
+	c := a.cell()
+	if c == nil {
 		return nil
 	}
-	gone := make(chan struct{})
-	s.watch(a, func() { close(gone) })
-	s.root.Poison(a.pid)
+	c.mailbox.post(poison{})
+	s.drive()
 	select {
-	case <-gone:
+	case <-c.done():
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("stop %s: %w", a.ID(), ctx.Err())
+		return fmt.Errorf("stop %s: %w", c.path(), ctx.Err())
 	}
 }
 
-// Shutdown stops what is left of the system.
-func (s *System) Shutdown() { s.actors.Shutdown() }
-
-// props translates a Spec.
-func (s *System) props(spec Spec) *actor.Props {
-	c := &Context{system: s, spec: spec}
-	c.mailbox = &mailbox{system: s, batch: spec.Mailbox.batch}
-	options := []actor.PropsOption{
-		actor.WithMailbox(func() actor.Mailbox { return c.mailbox }),
-		actor.WithSupervisor(strategy{s, spec.Children}),
+// Shutdown stops all actors, the youngest at the top first, and waits for each. What does not end in time
+// is reported and left behind.
+func (s *System) Shutdown() {
+	s.closing.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
+	defer cancel()
+	cells := s.top.all()
+	for _, c := range slices.Backward(cells) {
+		c.mailbox.PostSystemMessage(stopMessage)
+		s.drive()
+		select {
+		case <-c.done():
+		case <-ctx.Done():
+			s.log.Error().Str("actor", c.path()).Dur("waited", s.patience).Msg("actor does not stop")
+		}
 	}
-	if s.config.Dispatcher != nil {
-		options = append(options, actor.WithDispatcher(s.config.Dispatcher))
+	if s.owned && !s.actors.IsStopped() {
+		s.actors.Shutdown()
 	}
-	produce := func() actor.Actor {
-		c.user = spec.New()
-		return c
-	}
-	return actor.PropsFromProducer(produce, options...)
 }
 
-// Receive implements protoactor's Actor; nobody else calls it.
-func (c *Context) Receive(inner actor.Context) {
-	if due, ok := inner.Message().(tickDue); ok {
-		c.onTick(due)
-		return
-	}
-	c.receive(inner)
-}
-
-// guardian supervises the top-level actors.
-type guardian struct{ system *System }
-
-func (g guardian) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, child *actor.PID,
-	_ *actor.RestartStatistics, reason, message any,
-) {
-	cause := newFailure(reason)
-	g.system.onFailure(child, cause, message)
-	parent.StopChildren(child)
-	if g.system.config.OnFailure != nil {
-		g.system.config.OnFailure(Address{g.system, child}, cause.reason)
+func (s *System) drive() {
+	if driver, ok := s.dispatcher.(Driver); ok {
+		driver.Drive()
 	}
 }

@@ -1,79 +1,98 @@
 package kit
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "time"
 
-// Clock is where time comes from.
-type Clock interface {
-	Now() time.Time
-	// AfterFunc calls f on some goroutine after d, unless it is stopped before.
-	AfterFunc(d time.Duration, f func()) Timer
-}
-
-// Timer can be stopped. Stop tells whether that prevented the message.
+// Timer can be stopped by the actor that started it. Stop returns whether that prevented the message (of
+// Every: any further one). Once it has returned the message is not handed over, even if the timer had gone
+// off and the message was in the queue; only the Batch under way may hold it already.
 type Timer interface{ Stop() bool }
 
-// RealClock is the clock of the machine, or the virtual one inside a testing/synctest bubble.
-type RealClock struct{}
-
-// Now implements Clock.
-func (RealClock) Now() time.Time { return time.Now() }
-
-// AfterFunc implements Clock.
-func (RealClock) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
-
-// tickDue travels from a timer to its actor, which sees only the message.
-type tickDue struct {
-	timer   *timer
-	message any
+// timer is the queued form of a timer that went off; the actor sees only its message.
+//
+// It is in its cell's list from start until it is handed over or stopped, so that the end of the actor also
+// ends its timers. All fields belong to the actor's turns but cell, which the clock's goroutine reads.
+type timer struct {
+	cell           *cell
+	clock          Timer
+	message        any
+	every          time.Duration // 0: once
+	running        bool
+	previous, next *timer
 }
 
-type timer struct {
-	every   time.Duration
-	stopped atomic.Bool
-	inner   atomic.Pointer[Timer]
+// After tells the actor itself a message, once, after d.
+func (c *Context) After(d time.Duration, message any) Timer { return c.cell.start(d, 0, message) }
+
+// Every tells the actor itself a message again and again. The next one is armed when the one before is
+// handed over, so they never pile up in front of an actor that is slow or stalled.
+func (c *Context) Every(d time.Duration, message any) Timer { return c.cell.start(d, d, message) }
+
+func (c *cell) start(d, every time.Duration, message any) Timer {
+	if message == nil {
+		panic("BUG: got a nil message for a timer, want a value")
+	}
+	t := &timer{cell: c, message: message, every: every}
+	if c.phase >= stopping {
+		return t // it would never go off
+	}
+	t.link()
+	t.arm(d)
+	return t
+}
+
+func (t *timer) arm(d time.Duration) { t.clock = t.cell.system.clock.AfterFunc(d, t.goOff) }
+
+// goOff runs on a goroutine of the clock. An actor that has stopped meanwhile misses nothing.
+func (t *timer) goOff() { t.cell.mailbox.post(t) }
+
+// ring returns the message for the actor, nil if the timer was stopped while it was queued.
+func (t *timer) ring() any {
+	switch {
+	case !t.running:
+		return nil
+	case t.every > 0:
+		t.arm(t.every)
+	default:
+		t.unlink()
+	}
+	return t.message
 }
 
 // Stop implements Timer.
 func (t *timer) Stop() bool {
-	if inner := t.inner.Load(); inner != nil {
-		(*inner).Stop()
+	if !t.running {
+		return false
 	}
-	return !t.stopped.Swap(true)
+	t.clock.Stop()
+	t.unlink()
+	return true
 }
 
-// After tells the actor itself a message, once, after d.
-func (c *Context) After(d time.Duration, message any) Timer {
-	t := &timer{}
-	c.arm(t, d, message)
-	return t
-}
-
-// Every tells the actor itself a message again and again. The next one is armed when the one before has
-// been handled, so they never pile up in front of an actor that is slow.
-func (c *Context) Every(d time.Duration, message any) Timer {
-	t := &timer{every: d}
-	c.arm(t, d, message)
-	return t
-}
-
-func (c *Context) arm(t *timer, d time.Duration, message any) {
-	self := c.self
-	inner := c.system.clock.AfterFunc(d, func() { self.Tell(tickDue{t, message}) })
-	t.inner.Store(&inner)
-}
-
-// onTick hands over the message of a timer, unless it was stopped after it went off.
-func (c *Context) onTick(due tickDue) {
-	if due.timer.stopped.Load() {
-		return
+func (t *timer) link() {
+	t.running = true
+	t.next = t.cell.timers
+	if t.next != nil {
+		t.next.previous = t
 	}
-	if due.timer.every == 0 {
-		due.timer.stopped.Store(true)
+	t.cell.timers = t
+}
+
+func (t *timer) unlink() {
+	t.running = false
+	if t.previous != nil {
+		t.previous.next = t.next
 	} else {
-		defer c.arm(due.timer, due.timer.every, due.message)
+		t.cell.timers = t.next
 	}
-	c.handle(due.message)
+	if t.next != nil {
+		t.next.previous = t.previous
+	}
+	t.previous, t.next = nil, nil
+}
+
+// stopTimers ends all timers of an actor that is stopping.
+func (c *cell) stopTimers() {
+	for c.timers != nil {
+		c.timers.Stop()
+	}
 }

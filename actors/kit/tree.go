@@ -1,62 +1,61 @@
 package kit
 
 import (
+	"cmp"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Node is an actor in the live supervision tree.
 type Node struct {
 	Name     string // "group-7"
 	Kind     string // "group": the name up to the first dash
-	Children []Node
+	Waiting  int    // messages in the mailbox
+	Failures int    // how often the parent's child of this name has failed
+	Children []Node // in the order they were spawned
 }
 
-// tree keeps the paths of all actors.
-type tree struct {
-	mu    sync.Mutex
-	paths map[string]struct{}
-}
-
-func (t *tree) add(path string) {
-	t.mu.Lock()
-	t.paths[path] = struct{}{}
-	t.mu.Unlock()
-}
-
-func (t *tree) remove(path string) {
-	t.mu.Lock()
-	delete(t.paths, path)
-	t.mu.Unlock()
-}
-
-// Tree returns the live supervision tree, sorted by name.
+// Tree returns the live supervision tree. Each parent's list of children is consistent; the whole is not a
+// snapshot, since actors come and go while it is read.
 func (s *System) Tree() []Node {
-	s.tree.mu.Lock()
-	paths := make([]string, 0, len(s.tree.paths))
-	for path := range s.tree.paths {
-		paths = append(paths, path)
+	cells := s.top.all()
+	nodes := make([]Node, len(cells))
+	for i, c := range cells {
+		nodes[i] = c.node()
 	}
-	s.tree.mu.Unlock()
-	slices.Sort(paths)
-	children := make(map[string][]string)
-	for _, path := range paths {
-		parent := ""
-		if cut := strings.LastIndexByte(path, '/'); cut >= 0 {
-			parent = path[:cut]
-		}
-		children[parent] = append(children[parent], path)
-	}
-	return nodes(children, "")
+	return nodes
 }
 
-func nodes(children map[string][]string, parent string) []Node {
-	var list []Node
-	for _, path := range children[parent] {
-		name := path[strings.LastIndexByte(path, '/')+1:]
-		kind, _, _ := strings.Cut(name, "-")
-		list = append(list, Node{Name: name, Kind: kind, Children: nodes(children, path)})
+func (c *cell) node() Node {
+	name := c.name()
+	n := Node{Name: name, Kind: kindOf(name), Waiting: c.mailbox.UserMessageCount()}
+	children, failures := c.offspring()
+	for i, child := range children {
+		n.Children = append(n.Children, child.node())
+		n.Children[i].Failures = failures[i]
 	}
-	return list
+	return n
+}
+
+// offspring returns the children in the order they were spawned, and how often each name has failed. Any
+// goroutine may call it.
+func (c *cell) offspring() (children []*cell, failures []int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	children = make([]*cell, 0, len(c.children))
+	for _, child := range c.children {
+		children = append(children, child)
+	}
+	slices.SortFunc(children, func(a, b *cell) int { return cmp.Compare(a.number, b.number) })
+	failures = make([]int, len(children))
+	for i, child := range children {
+		failures[i] = c.failures[child.name()]
+	}
+	return children, failures
+}
+
+// kindOf returns what actors of one kind have in common: "partition" for "partition-my-topic-3".
+func kindOf(name string) string {
+	kind, _, _ := strings.Cut(name, "-")
+	return kind
 }

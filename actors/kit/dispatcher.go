@@ -1,0 +1,25 @@
+package kit
+
+// Dispatcher decides where and when the turns of actors run.
+type Dispatcher interface {
+	// Schedule arranges for turn to run once, soon. It never blocks. Turns of one actor never overlap
+	// because the next one is scheduled only when the one before has ended.
+	Schedule(who Address, turn func())
+	// Throughput returns how many messages (or batches) one turn may handle before it goes to the back of
+	// the queue; at least 1.
+	Throughput() int
+}
+
+// Driver is a Dispatcher that runs turns only when it is told to. Ask, StopAndWait and Shutdown drive it
+// before they wait.
+type Driver interface{ Drive() }
+
+// throughput bounds how long a busy actor keeps its goroutine: long enough that rescheduling costs nothing
+// per message, short enough that others run every few ten microseconds.
+const throughput = 300
+
+// goroutines is the real dispatcher: a goroutine for each actor that has something to do.
+type goroutines struct{}
+
+func (goroutines) Schedule(_ Address, turn func()) { go turn() }
+func (goroutines) Throughput() int                 { return throughput }
