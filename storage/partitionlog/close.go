@@ -1,0 +1,98 @@
+package partitionlog
+
+import (
+	"encoding/hex"
+	"hash/crc32"
+	"path"
+	"strings"
+
+	"github.com/chronik-go/chronik/storage/vfs"
+)
+
+// suffixDeleted ends the name of a partition directory that is being removed, as in Kafka.
+const suffixDeleted = "-delete"
+
+// Close ends the owner's use of the log. Nothing is synced: what is not checkpointed is in the write-ahead
+// log. Views stay readable, and files that are being sent stay open until that is done.
+func (l *Log) Close() error {
+	l.closed = true
+	for _, s := range l.segments {
+		s.closeFile()
+	}
+	for _, s := range l.retired {
+		s.closeFile()
+	}
+	return nil
+}
+
+// Delete removes the log from the disk. The directory gets another name first, so that a partition that is
+// created anew never finds half of its predecessor; RemoveDeleted finishes what a crash interrupted. A
+// directory that holds files which are not ours stays, under its new name.
+func (l *Log) Delete() error {
+	l.closed = true
+	for _, s := range append(l.retired, l.segments...) {
+		s.opening.Lock()
+		s.gone.Store(true)
+		s.opening.Unlock()
+		s.closeFile()
+		s.dropIndex()
+	}
+	from := l.files.dir
+	mark := crc32.Checksum([]byte(path.Base(from)+string(l.config.TopicID[:])), castagnoli)
+	to := from + "." + hex.EncodeToString([]byte{byte(mark >> 24), byte(mark >> 16), byte(mark >> 8), byte(mark)}) + suffixDeleted
+	if err := l.files.fs.Rename(from, to); err != nil {
+		return err
+	}
+	return removeDirectory(l.files.fs, to)
+}
+
+// RemoveDeleted removes what is left of deleted partitions under the directory that holds the partitions. It
+// is called once, before any of them is opened.
+func RemoveDeleted(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, suffixDeleted) {
+			continue
+		}
+		if info, err := fs.Stat(path.Join(dir, name)); err != nil || !info.IsDir {
+			continue
+		}
+		if err := removeDirectory(fs, path.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeDirectory removes the files of ours and then the directory, if nothing else is in it.
+func removeDirectory(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	foreign := false
+	for _, name := range names {
+		if !isOurs(name) {
+			foreign = true
+			continue
+		}
+		if err := fs.Remove(path.Join(dir, name)); err != nil && !vfs.IsNotExist(err) {
+			return err
+		}
+	}
+	if foreign {
+		return nil
+	}
+	return fs.Remove(dir)
+}
+
+func isOurs(name string) bool {
+	if name == nameEpochs || name == nameMetadata || name == nameManifest || isTemporary(name) {
+		return true
+	}
+	_, _, ok := parseName(name)
+	return ok
+}

@@ -1,0 +1,68 @@
+// Package partitionlog is the log of one partition replica on disk: record batches in Kafka's own files, with
+// the indexes, the leader-epoch history and the producer table that belong to them.
+//
+// It holds committed batches only. What is not committed yet lives in the write-ahead log, so nothing here
+// is ever cut off because a leader changed, the end of the log is the high watermark, and a crash loses
+// nothing that cannot be applied again.
+//
+// # Files
+//
+// A directory for each partition, with the names and formats of Kafka 4, so that Kafka's own tools read it:
+//
+//	<offset>.log              record batches of format v2, one after the other
+//	<offset>.index            8 bytes for about every index interval: last offset of a batch - base, position
+//	<offset>.timeindex        12 bytes: largest timestamp so far, offset that has it - base
+//	<offset>.txnindex         reserved for aborted transactions
+//	<offset>.snapshot         producer table (snapshot.go)
+//	leader-epoch-checkpoint   text: version 0, number of entries, "epoch start" lines
+//	partition.metadata        text: version 0, topic id
+//	chronik-segments          not Kafka's: the manifest of closed segments (manifest.go)
+//
+// <offset> has 20 digits. A new partition is a directory with partition.metadata; the rest comes with the
+// first append and the first flush.
+//
+//	.log   | batch | batch | batch | ...                 .index      | 57, 4180 | 121, 8360 | ...
+//	        ^0              ^4180                         .timeindex  | t, 40    | t', 121   | ...
+//
+// Index files are written by flushes only. Until then their entries are in memory, and after a crash they
+// are good up to the checkpoint.
+//
+// # Who does what
+//
+//	Log    one owner (the applier): appends, moves the log start, captures
+//	View   anybody: an immutable picture of the log, published after every change
+//	flush  the janitor: returned by Capture, makes the captured state durable
+//
+// A checkpoint runs through these steps, of which only the second may take long:
+//
+//	owner    Capture       remembers end, sizes, dirty files
+//	janitor  flush         syncs .log and index files, writes manifest and snapshot, syncs the directory
+//	janitor                puts the State into the write-ahead log
+//	owner    Checkpointed  removes what only older states needed, rests if idle
+//
+// After a crash Open goes back to the State of the last checkpoint (Boot: files are cut back to it), and the
+// caller applies again what the write-ahead log has beyond it. After a mere actor crash readers of older views
+// may be in the middle of the files; then (Rebuild) only the logical end goes back, and the same bytes are
+// written to the same places, rolling where the files say that it was rolled before.
+//
+// Removed segments leave the View at once. Their files are unlinked by Checkpointed, without Kafka's detour
+// over a .deleted name and a delay: readers that are sending from a file hold it open, and a removal that a
+// crash cuts in half is finished by the next Boot, since the State names the first segment.
+//
+// # What can be believed
+//
+// The CRC of a batch covers neither its base offset and epoch nor its length. Bytes that this process did
+// not write itself are therefore compared, once, before they are first used: the CRC of every batch, the
+// chain of offsets from an index entry on, and the epochs against the history. Index files have no checksum
+// of their own; theirs is kept in the State and in the manifest, and one that does not match is replaced by a
+// scan. So a damaged index costs time; a damaged batch is a *CorruptError and is never served.
+//
+// # What it refuses to be
+//
+// It does not replicate, does not know leaders or requests, starts no goroutine, reads no clock and logs
+// nothing. It does not decide when to delete; View.Expired says what retention would, and the caller makes
+// that a command that all replicas apply. It does not repair damaged batches: another replica has them.
+//
+// It imports protocol, protocol/batch and storage/vfs. The partition's machine and the readers of the request
+// packages may import it.
+package partitionlog

@@ -1,0 +1,256 @@
+package partitionlog
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+)
+
+// Log is the log of one partition replica. Its methods belong to one owner, the applier, except View, which
+// anybody may call.
+type Log struct {
+	files     *files
+	config    Config
+	view      atomic.Pointer[View]
+	segments  []*Segment // shared with views: replaced, never changed
+	start     protocol.Offset
+	end       protocol.Offset
+	sealed    int64        // bytes of the closed segments
+	active    indexBuilder // of the last segment
+	loaded    bool         // active holds the entries, not only what they amount to
+	tail      tail
+	epochs    epochs
+	producers *Producers
+
+	// unsynced are the segments that a flush may have to sync, ascending.
+	unsynced []*Segment
+	// retired are the segments that left the views and whose files the last checkpoint may still need.
+	retired []*Segment
+	// replay says where a rebuilt log has to roll while bytes are written a second time.
+	replay replay
+	// epochsWritten is the history that leader-epoch-checkpoint holds.
+	epochsWritten epochs
+	closed        bool
+	buffers       [][]byte // reused by Append
+}
+
+// View returns the latest published view. It may be called from any goroutine.
+func (l *Log) View() *View { return l.view.Load() }
+
+// Producers returns a copy of the producer table as of the last applied batch, for whoever checks what comes
+// next.
+func (l *Log) Producers() *Producers { return l.producers.Clone() }
+
+// ExpireProducers forgets the producers whose last record is from before a time (milliseconds since the
+// epoch), and returns how many. All replicas must apply the same time at the same place.
+func (l *Log) ExpireProducers(before int64) int { return l.producers.Expire(before) }
+
+// Reconfigure makes the log follow a changed configuration from the next append on. TopicID and Handles stay
+// what they were.
+func (l *Log) Reconfigure(c Config) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	c = c.withDefaults()
+	c.TopicID, c.Handles = l.config.TopicID, l.config.Handles
+	l.config = c
+	l.producers.limit = c.MaxProducers
+	l.files.indexInterval.Store(int64(c.IndexIntervalBytes))
+	return nil
+}
+
+// usable returns why the log cannot be written any more, nil if it can.
+func (l *Log) usable() error {
+	if l.closed {
+		return ErrClosed
+	}
+	return l.files.failure()
+}
+
+// publish makes the current state visible to readers.
+func (l *Log) publish() {
+	v := &View{
+		segments: l.segments, start: l.start, end: l.end, sealed: l.sealed, epochs: l.epochs,
+		active: activeView{
+			size: l.active.size, maxTimestamp: l.active.maxTimestamp, maxOffset: l.active.maxOffset,
+			mark: l.active.current, index: l.active.indexes, tail: l.tail,
+		},
+	}
+	l.view.Store(v)
+}
+
+// last returns the active segment.
+func (l *Log) last() *Segment { return l.segments[len(l.segments)-1] }
+
+// Append writes committed batches to the end of the log and publishes a view that shows them: one write for
+// each segment they go to. The batches must be stamped, verified and contiguous from the end of the log on;
+// anything else is a bug of the caller and panics. The bytes are not kept.
+//
+// After an error nothing of the call is visible and the log takes no more writes; it has to be opened again.
+// Durability comes from the write-ahead log and, later, from a flush.
+func (l *Log) Append(batches []batch.Batch) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if err := l.load(); err != nil {
+		return l.files.fail(err)
+	}
+	for rest := batches; len(rest) > 0; {
+		if l.shouldRoll(rest[0]) {
+			if err := l.roll(); err != nil {
+				return l.files.fail(err)
+			}
+		}
+		n, err := l.appendRun(rest)
+		if err != nil {
+			return l.files.fail(err)
+		}
+		rest = rest[n:]
+	}
+	l.publish()
+	return nil
+}
+
+// appendRun writes the batches that go to the active segment, one at least, and returns how many.
+func (l *Log) appendRun(batches []batch.Batch) (int, error) {
+	at := l.active.size
+	n := 0
+	for n < len(batches) && (n == 0 || !l.shouldRoll(batches[n])) {
+		l.take(batches[n])
+		l.buffers = append(l.buffers, batches[n])
+		n++
+	}
+	h, err := l.last().acquireForAppend()
+	if err == nil {
+		_, err = h.file.WritevAt(l.buffers, at)
+		h.release()
+	}
+	clear(l.buffers)
+	l.buffers = l.buffers[:0]
+	if err != nil {
+		return 0, fmt.Errorf("append to %s at %d: %w", l.last().Name(), at, err)
+	}
+	return n, nil
+}
+
+// take adds a batch to everything that is known of the log beside its bytes.
+func (l *Log) take(b batch.Batch) {
+	base, last, epoch := b.BaseOffset(), b.LastOffset(), b.LeaderEpoch()
+	if base != l.end || last < base || b.Size() != len(b) {
+		panic(fmt.Sprintf("BUG: got a batch of %d bytes (header: %d) with offsets %d to %d, want the next at %d",
+			len(b), b.Size(), base, last, l.end))
+	}
+	latest := l.epochs.latest()
+	if epoch < latest || epoch < 0 {
+		panic(fmt.Sprintf("BUG: got leader epoch %d at offset %d, want %d or later", epoch, base, latest))
+	}
+	if epoch > latest {
+		l.epochs = l.epochs.with(epoch, base)
+	}
+	if len(l.unsynced) == 0 || l.unsynced[len(l.unsynced)-1] != l.last() {
+		l.unsynced = append(l.unsynced, l.last())
+	}
+	l.tail = l.tail.with(int32(base-l.active.base), l.active.size)
+	l.active.add(last, b.MaxTimestamp(), len(b), l.config.IndexIntervalBytes)
+	l.producers.Update(b)
+	l.end = last + 1
+}
+
+// load makes sure that the index entries of the active segment are in memory.
+func (l *Log) load() error {
+	if l.loaded {
+		return nil
+	}
+	if l.active.current != (indexMark{}) {
+		sp := l.View().span(len(l.segments) - 1)
+		x, err := sp.load(l.active.current)
+		if err != nil {
+			return err
+		}
+		// Three-index slices make the first append copy: the loaded index is shared with readers.
+		l.active.indexes = indexes{x.offsets[:len(x.offsets):len(x.offsets)], x.times[:len(x.times):len(x.times)]}
+		if x.sinceEntry >= 0 {
+			l.active.current, l.active.sinceEntry = x.mark(), x.sinceEntry
+		}
+		l.last().dropIndex()
+	}
+	l.loaded = true
+	return nil
+}
+
+// shouldRoll tells whether a batch begins a new segment.
+func (l *Log) shouldRoll(b batch.Batch) bool {
+	a := &l.active
+	if a.size == 0 {
+		return false
+	}
+	if decided, roll := l.replay.decide(l, b); decided {
+		return roll
+	}
+	aged := a.firstTimestamp >= 0 && b.MaxTimestamp()-a.firstTimestamp > l.config.rollAfterMs(a.base)
+	return a.size+int64(len(b)) > l.config.SegmentBytes || aged ||
+		a.full(l.config.MaxIndexBytes) || !a.fits(b.LastOffset())
+}
+
+// roll closes the active segment, which is not empty, and begins an empty one at the end of the log. Its
+// file is made by the first append.
+func (l *Log) roll() error {
+	if err := l.replay.trim(l); err != nil {
+		return err
+	}
+	s, a := l.last(), &l.active
+	a.maybeAddTime()
+	s.pinIndex(a.indexes, a.current)
+	s.info.Store(&sealedInfo{
+		size: a.size, maxTimestamp: a.maxTimestamp, maxOffset: a.maxOffset, mark: a.current, known: true,
+	})
+	l.files.manifestWanted.Add(1)
+	l.sealed += a.size
+	l.segments = append(l.segments[:len(l.segments):len(l.segments)], newSegment(l.files, l.end))
+	l.active = newIndexBuilder(l.end)
+	l.tail = nil
+	return nil
+}
+
+// replay knows what is in the files above the state that a rebuilt log started from. Readers of older views
+// may be looking at those bytes, so the same batches must go to the same places, whatever the configuration
+// says by now. The zero value restricts nothing.
+type replay struct {
+	bases []protocol.Offset // of the segments above the active one, ascending
+	size  SegmentPosition   // of the file of the last one of all
+}
+
+// decide tells whether the files say what to do with a batch, and if so, whether it begins a segment.
+func (r *replay) decide(l *Log, b batch.Batch) (decided, roll bool) {
+	if len(r.bases) > 0 {
+		return true, b.BaseOffset() == r.bases[0]
+	}
+	if l.active.size+int64(len(b)) <= r.size {
+		return true, false
+	}
+	return false, false
+}
+
+// trim is called before the active segment is closed. Beyond the bytes that were written again there may be
+// the rest of a write that failed; nobody was ever shown it.
+func (r *replay) trim(l *Log) error {
+	if len(r.bases) > 0 {
+		if r.bases[0] == l.end {
+			r.bases = r.bases[1:]
+		}
+		return nil
+	}
+	if r.size <= l.active.size {
+		r.size = 0
+		return nil
+	}
+	r.size = 0
+	h, err := l.last().acquireForAppend()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return h.file.Truncate(l.active.size)
+}

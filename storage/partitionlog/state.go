@@ -1,0 +1,189 @@
+package partitionlog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/chronik-go/chronik/protocol"
+)
+
+// State is the durable state of a log at a checkpoint. To everybody else it is opaque bytes. Every copy of
+// it in the write-ahead log costs room, so it holds only what the files do not say themselves:
+//
+//	version                 uint8    1
+//	log start               varint   offsets and positions are never negative
+//	end                     varint
+//	first base              varint   base offset of the first segment
+//	active base             varint   base offset of the active segment
+//	active size             varint   bytes of its .log
+//	offset entries, CRC     varint, uint32   of its .index
+//	time entries, CRC       varint, uint32   of its .timeindex
+//	bytes since entry       varint
+//	first timestamp         zigzag varint    -1: none
+//	max timestamp           zigzag varint    -1: none
+//	max offset - base       varint
+//	snapshot offset + 1     varint   of the producer snapshot, 0: no producers
+//	number of epochs        varint
+//	  epoch, start          varint, varint   each as the difference from the one before
+//	CRC-32C                 uint32   of everything before
+type State []byte
+
+const stateVersion = 1
+
+// state is a decoded State.
+type state struct {
+	start, end     protocol.Offset
+	first          protocol.Offset
+	active         indexBuilder // without the entries
+	snapshotOffset protocol.Offset
+	epochs         epochs
+}
+
+// emptyState is that of a log to which nothing was ever appended.
+func emptyState() state { return state{active: newIndexBuilder(0), snapshotOffset: noOffset} }
+
+func (s *state) encode() State {
+	a := &s.active
+	data := make([]byte, 0, 96+8*len(s.epochs))
+	data = append(data, stateVersion)
+	for _, value := range []int64{int64(s.start), int64(s.end), int64(s.first), int64(a.base), a.size} {
+		data = binary.AppendUvarint(data, uint64(value))
+	}
+	data = binary.AppendUvarint(data, uint64(a.current.offsetEntries))
+	data = binary.BigEndian.AppendUint32(data, a.current.offsetCRC)
+	data = binary.AppendUvarint(data, uint64(a.current.timeEntries))
+	data = binary.BigEndian.AppendUint32(data, a.current.timeCRC)
+	data = binary.AppendUvarint(data, uint64(a.sinceEntry))
+	data = binary.AppendVarint(data, a.firstTimestamp)
+	data = binary.AppendVarint(data, a.maxTimestamp)
+	data = binary.AppendUvarint(data, uint64(a.maxOffset-a.base))
+	data = binary.AppendUvarint(data, uint64(s.snapshotOffset+1))
+	data = binary.AppendUvarint(data, uint64(len(s.epochs)))
+	before := epochStart{}
+	for _, entry := range s.epochs {
+		data = binary.AppendUvarint(data, uint64(entry.Epoch-before.Epoch))
+		data = binary.AppendUvarint(data, uint64(entry.Start-before.Start))
+		before = entry
+	}
+	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
+}
+
+var errState = errors.New("no state of a partition log")
+
+// decodeState reads what encode writes.
+func decodeState(data State) (state, error) {
+	n := len(data) - 4
+	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) {
+		return state{}, errState
+	}
+	if data[0] != stateVersion {
+		return state{}, fmt.Errorf("%w that this version can read: version %d was written by a newer one", errState, data[0])
+	}
+	d := decoder{data: data[1:n]}
+	s := state{start: d.offset(), end: d.offset(), first: d.offset()}
+	s.active = newIndexBuilder(d.offset())
+	a := &s.active
+	a.size = int64(d.offset())
+	a.current.offsetEntries, a.current.offsetCRC = d.count(), d.uint32()
+	a.current.timeEntries, a.current.timeCRC = d.count(), d.uint32()
+	a.sinceEntry = int(d.count())
+	a.firstTimestamp, a.maxTimestamp = d.signed(), d.signed()
+	a.maxOffset = a.base + d.offset()
+	s.snapshotOffset = d.offset() - 1
+	s.epochs = d.epochs()
+	if d.failed || len(d.data) > 0 || !s.sound() {
+		return state{}, errState
+	}
+	return s, nil
+}
+
+// sound tells whether the parts of a state agree with each other.
+func (s *state) sound() bool {
+	a := &s.active
+	if a.size > maxSegmentBytes || (a.size == 0) != (a.base == s.end) || !s.epochs.sound() {
+		return false
+	}
+	if n := len(s.epochs); n > 0 && s.epochs[n-1].Start > s.end {
+		return false
+	}
+	return s.start <= s.end && s.first <= s.start && s.first <= a.base && a.base <= s.end && a.maxOffset <= s.end
+}
+
+// decoder takes bytes apart and remembers whether one was missing.
+type decoder struct {
+	data   []byte
+	failed bool
+}
+
+func (d *decoder) unsigned() uint64 {
+	value, n := binary.Uvarint(d.data)
+	if n <= 0 {
+		d.failed, d.data = true, nil
+		return 0
+	}
+	d.data = d.data[n:]
+	return value
+}
+
+func (d *decoder) signed() int64 {
+	value, n := binary.Varint(d.data)
+	if n <= 0 {
+		d.failed, d.data = true, nil
+		return 0
+	}
+	d.data = d.data[n:]
+	return value
+}
+
+// offset reads a number that must not be negative as an int64.
+func (d *decoder) offset() protocol.Offset {
+	value := d.unsigned()
+	if value > 1<<63-1 {
+		d.failed = true
+		return 0
+	}
+	return protocol.Offset(value)
+}
+
+// count reads a number that must not be negative as an int32.
+func (d *decoder) count() int32 {
+	value := d.unsigned()
+	if value > 1<<31-1 {
+		d.failed = true
+		return 0
+	}
+	return int32(value)
+}
+
+func (d *decoder) uint32() uint32 {
+	if len(d.data) < 4 {
+		d.failed, d.data = true, nil
+		return 0
+	}
+	value := binary.BigEndian.Uint32(d.data)
+	d.data = d.data[4:]
+	return value
+}
+
+// epochs reads the history. Each entry takes two bytes at least, which bounds what is taken on trust.
+func (d *decoder) epochs() epochs {
+	n := d.unsigned()
+	if n > uint64(len(d.data)/2) {
+		d.failed = true
+		return nil
+	}
+	var history epochs
+	last := epochStart{}
+	for ; n > 0 && !d.failed; n-- {
+		epoch, start := int64(last.Epoch)+int64(d.count()), last.Start+d.offset()
+		if epoch > 1<<31-1 || start < 0 {
+			d.failed = true
+			return nil
+		}
+		last = epochStart{protocol.LeaderEpoch(epoch), start}
+		history = append(history, last)
+	}
+	return history
+}
