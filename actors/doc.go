@@ -1,0 +1,34 @@
+// Package actors holds every actor of the broker, one package per kind, and this drawing of how they
+// supervise each other. A test compares the drawing with the tree of a running broker.
+//
+//	broker                     root of the tree; builds the rest in order, stops it in reverse
+//	├─ storage                 the data directory: lock, identity, write-ahead log
+//	│  ├─ wal                  group commit: one write and one fsync for everything that waited
+//	│  └─ janitor              checkpoints, free-space watch
+//	├─ raft                    hosts all Raft groups of this node
+//	│  └─ group-<name>         Raft core of the metadata or of one partition replica
+//	│     └─ applier           applies committed entries to the group's machine
+//	├─ metadata                publishes the immutable image of the cluster; submits changes to it
+//	├─ partitions              follows the image: one replica for each partition of this node; retention
+//	│  └─ partition-<name>     waiters and leadership of one replica
+//	├─ listener-<name>         accepts sockets
+//	│  └─ conn-<n>             one Kafka connection, replies in request order
+//	│     ├─ write-<id>        one per produce request: gathers answers, owns the deadline
+//	│     ├─ fetch-<id>        one per fetch that waits for data
+//	│     └─ call-<id>         one per request that waits for other actors or for the disk
+//	└─ admin                   HTTP: metrics, health, status
+//
+// # Who repairs what
+//
+//	what fails                 what happens
+//	write, fetch, call         the client gets an error in the shape of its request; nobody else notices
+//	conn                       its socket closes; its requests end
+//	listener, admin            rebuilt with growing back-off
+//	applier or group           both are stopped and rebuilt from the write-ahead log, 5 times in 30 s; then
+//	                           that replica goes offline with an error line and the rest works on
+//	partition                  rebuilt; waiting fetches look again
+//	metadata, partitions       rebuilt from the image and the groups that run
+//	wal, storage               the node stops with the reason: a log that failed once is not trusted again
+//
+// The package has no code; nothing imports it.
+package actors

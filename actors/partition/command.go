@@ -1,0 +1,37 @@
+package partition
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/chronik-go/chronik/protocol"
+)
+
+// The layout of commands is drawn in the package comment.
+const (
+	commandMark    = 0xff
+	commandVersion = 1
+	commandSize    = 3 + 8
+
+	kindAdvanceStart = 1
+)
+
+// isCommand tells a command from a record batch: the first byte of a batch is the top byte of its base
+// offset, and no log reaches offset 0xff << 56.
+func isCommand(data []byte) bool { return len(data) > 0 && data[0] == commandMark }
+
+// encodeAdvanceStart returns the entry that raises the log start offset.
+func encodeAdvanceStart(start protocol.Offset) []byte {
+	data := make([]byte, 0, commandSize)
+	data = append(data, commandMark, commandVersion, kindAdvanceStart)
+	return binary.BigEndian.AppendUint64(data, uint64(start))
+}
+
+// decodeAdvanceStart returns the log start offset of a command. An unknown version or kind is an error:
+// a replica that skipped what it does not understand would part from the others.
+func decodeAdvanceStart(data []byte) (protocol.Offset, error) {
+	if len(data) != commandSize || data[1] != commandVersion || data[2] != kindAdvanceStart {
+		return 0, fmt.Errorf("unknown replica command % x: written by a newer version?", data[:min(len(data), 3)])
+	}
+	return protocol.Offset(binary.BigEndian.Uint64(data[3:])), nil
+}

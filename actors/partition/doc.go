@@ -1,0 +1,34 @@
+// Package partition is one replica of one topic partition on this node: the state machine that its
+// Raft group drives, the handle through which everybody else sees it, and the actor that keeps who
+// waits for it.
+//
+//	actor     partition-<topic>-<index>
+//	parent    partitions
+//	children  none
+//	owns      the waiters of this replica, its published leadership, the deletion of its directory
+//	on panic  stopped; the manager builds a new one, which asks the group for its leadership again
+//	loses     waiters: fetches that wait run into their own deadline and answer with what there is
+//	mailbox   one by one
+//	blocks    on disk, only while it deletes its directory
+//	receives  Wait, Unwait, advanced, Delete, group.LeaderChanged, raftactor.Stopped
+//	sends     Woken to waiters, Led and Deleted to the manager, raftactor.Start and Stop to the host
+//
+// # The machine
+//
+// Entries of the group are either a record batch, exactly as it will stand in the segment, or a
+// command. They are told apart by their first byte: a batch starts with the most significant byte of
+// its base offset, which is never 0xff.
+//
+//	batch    | 61-byte header, stamped with offset and leader epoch | records |
+//	command  | 0xff | version 1 | kind | protocol fields ... |
+//	           kind 1: new log start offset, int64 big endian
+//
+// The leader's Preparer checks sequences and stamps offsets against the tail of the log (applied plus
+// proposed); the Machine appends what is committed. Both run the same producer rules, so every replica
+// ends in the same state.
+//
+// # What it refuses to be
+//
+// It does not parse requests, knows no connection and keeps no timer. It is imported by
+// actors/partitions, the request packages and actors/conn.
+package partition

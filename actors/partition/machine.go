@@ -1,0 +1,140 @@
+package partition
+
+import (
+	"fmt"
+
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+)
+
+// Machine applies committed entries to the log of one replica. It belongs to the applier's turn.
+type Machine struct {
+	replica *Replica
+	log     *partitionlog.Log
+	config  *Config // what the log is configured with
+	run     []batch.Batch
+}
+
+var _ applier.Machine = (*Machine)(nil)
+
+// OpenMachine opens the log of a replica at the state of its last checkpoint and publishes its view.
+// rebuild says that this process wrote the files itself and readers may be looking at them.
+func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool) (*Machine, error) {
+	config := replica.Config()
+	how := partitionlog.Boot
+	if rebuild {
+		how = partitionlog.Rebuild
+	}
+	log, err := partitionlog.Open(options.FS, replica.Dir, options.logConfig(replica, config), state, how)
+	if err != nil {
+		return nil, fmt.Errorf("open log of %s-%d: %w", replica.Topic, replica.Partition, err)
+	}
+	replica.publishLog(log)
+	return &Machine{replica: replica, log: log, config: config}, nil
+}
+
+// Apply implements applier.Machine. Neighbouring batches become one write; the result of a batch is an
+// Appended, that of a command a DeletedRecords, that of Raft's empty entry nil.
+func (m *Machine) Apply(entries []applier.Entry) ([]any, error) {
+	if err := m.reconfigure(); err != nil {
+		return nil, err
+	}
+	results := make([]any, len(entries))
+	for i := 0; i < len(entries); {
+		data := entries[i].Data
+		var err error
+		switch {
+		case len(data) == 0:
+			i++
+		case isCommand(data):
+			results[i], err = m.applyCommand(data)
+			i++
+		default:
+			i, err = m.applyBatches(entries, i, results)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	m.replica.wake()
+	return results, nil
+}
+
+// applyBatches appends the batches from entries[first] up to the next entry that is none, and returns
+// where that is.
+func (m *Machine) applyBatches(entries []applier.Entry, first int, results []any) (int, error) {
+	m.run = m.run[:0]
+	next := first
+	for ; next < len(entries) && len(entries[next].Data) > 0 && !isCommand(entries[next].Data); next++ {
+		m.run = append(m.run, batch.Batch(entries[next].Data))
+	}
+	if err := m.log.Append(m.run); err != nil {
+		return 0, fmt.Errorf("append %s-%d at %d: %w", m.replica.Topic, m.replica.Partition, m.run[0].BaseOffset(), err)
+	}
+	start := m.log.View().Start()
+	for i, one := range m.run {
+		results[first+i] = Appended{BaseOffset: one.BaseOffset(), AppendTime: appendTime(one), LogStart: start}
+	}
+	clear(m.run)
+	return next, nil
+}
+
+// applyCommand applies a command and returns its result.
+func (m *Machine) applyCommand(data []byte) (any, error) {
+	start, err := decodeAdvanceStart(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.log.AdvanceStart(start); err != nil {
+		return nil, fmt.Errorf("advance log start of %s-%d to %d: %w", m.replica.Topic, m.replica.Partition, start, err)
+	}
+	return DeletedRecords{LowWatermark: m.log.View().Start()}, nil
+}
+
+// reconfigure hands a changed topic configuration to the log, which only this turn may touch.
+func (m *Machine) reconfigure() error {
+	config := m.replica.Config()
+	if config == m.config {
+		return nil
+	}
+	m.config = config
+	return m.log.Reconfigure(config.Log) // the log keeps its topic id and handles
+}
+
+// Lead implements applier.Machine: the state that the new leader's Preparer starts from.
+func (m *Machine) Lead(term uint64) applier.Preparer {
+	return &Preparer{
+		epoch:     protocol.LeaderEpoch(term),
+		next:      m.log.View().End(),
+		start:     m.log.View().Start(),
+		producers: m.log.Producers(),
+	}
+}
+
+// Capture implements applier.Machine.
+func (m *Machine) Capture() (func() ([]byte, error), error) {
+	flush, err := m.log.Capture()
+	if err != nil {
+		return nil, err
+	}
+	return func() ([]byte, error) {
+		state, err := flush()
+		return state, err
+	}, nil
+}
+
+// Checkpointed implements applier.Machine.
+func (m *Machine) Checkpointed(state []byte) { m.log.Checkpointed(state) }
+
+// Close implements applier.Machine. The view stays readable for those who hold it.
+func (m *Machine) Close() { _ = m.log.Close() } // nothing is lost: the write-ahead log has what is not synced
+
+// appendTime returns what a produce answer says about the time of a batch.
+func appendTime(b batch.Batch) int64 {
+	if b.TimestampType() == batch.LogAppendTime {
+		return b.MaxTimestamp()
+	}
+	return -1
+}

@@ -1,0 +1,74 @@
+package partition
+
+import (
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+)
+
+// Append is the request of a group.Propose that appends one validated record batch. The leader writes
+// offset and epoch into the batch in place; the bytes belong to the replica from then on.
+type Append struct {
+	Batch batch.Batch
+	// AppendTime is what the topic's message.timestamp.type=LogAppendTime put into the batch, in
+	// milliseconds since the epoch; -1 under CreateTime.
+	AppendTime int64
+}
+
+// Appended is the result of an Append: the batch is committed and readable.
+type Appended struct {
+	BaseOffset protocol.Offset
+	AppendTime int64 // milliseconds; -1 under CreateTime
+	LogStart   protocol.Offset
+	Duplicate  bool // the batch was there already; BaseOffset is where it first went
+}
+
+// DeleteRecords is the request of a group.Propose that raises the log start offset (KIP-107). Offset -1
+// stands for the high watermark.
+type DeleteRecords struct {
+	Offset protocol.Offset
+}
+
+// DeletedRecords is the result of DeleteRecords: the log start offset afterwards.
+type DeletedRecords struct {
+	LowWatermark protocol.Offset
+}
+
+// Wait asks for one Woken as soon as the high watermark is above Offset or the leadership changes. A
+// second Wait of the same address and token replaces the first.
+type Wait struct {
+	Offset  protocol.Offset
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Woken answers a Wait.
+type Woken struct {
+	Token uint64
+}
+
+// Refuse wakes the asker of a replica that is gone: it looks again and finds out.
+func (w Wait) Refuse(error) { w.ReplyTo.Tell(Woken{Token: w.Token}) }
+
+// Unwait takes a Wait back.
+type Unwait struct {
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Delete removes the replica: its group gets a tombstone, its files go. The actor stops afterwards.
+type Delete struct{}
+
+// Led tells the manager that leadership or readiness of the replica changed.
+type Led struct {
+	Replica *Replica
+}
+
+// Deleted tells the manager that the replica and its files are gone.
+type Deleted struct {
+	Replica *Replica
+	Err     error
+}
+
+// advanced says that the high watermark moved while somebody waited.
+type advanced struct{}

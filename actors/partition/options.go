@@ -1,0 +1,25 @@
+package partition
+
+import (
+	"github.com/rs/zerolog"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+	"github.com/chronik-go/chronik/storage/vfs"
+)
+
+// Options is what every replica of this node shares.
+type Options struct {
+	FS      vfs.FS
+	LogDir  string                    // holds the directories of all partitions
+	Handles *partitionlog.HandleCache // bounds the open files of all logs
+	Raft    kit.Address               // host of the Raft groups
+	Log     zerolog.Logger
+}
+
+// logConfig completes a topic's configuration with what is the replica's and the node's.
+func (o *Options) logConfig(r *Replica, c *Config) partitionlog.Config {
+	config := c.Log
+	config.TopicID, config.Handles = r.TopicID, o.Handles
+	return config
+}

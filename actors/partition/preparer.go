@@ -1,0 +1,76 @@
+package partition
+
+import (
+	"fmt"
+
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+)
+
+// Preparer checks and stamps what the leader is about to propose. It knows the tail of the log: what is
+// applied plus what has been proposed since, in order. It belongs to the core's turn and lives for one
+// term of leadership.
+//
+// Invariant: next is the offset that the following batch gets, provided that everything proposed before
+// commits, and if something does not, this replica no longer leads and the Preparer is gone with it.
+type Preparer struct {
+	epoch     protocol.LeaderEpoch
+	next      protocol.Offset
+	start     protocol.Offset
+	producers *partitionlog.Producers
+}
+
+var _ applier.Preparer = (*Preparer)(nil)
+
+// Prepare implements applier.Preparer.
+func (p *Preparer) Prepare(request any) applier.Prepared {
+	switch r := request.(type) {
+	case Append:
+		return p.prepareAppend(r)
+	case DeleteRecords:
+		return p.prepareDeleteRecords(r)
+	default:
+		panic(fmt.Sprintf("BUG: got request %T, want partition.Append or partition.DeleteRecords", request))
+	}
+}
+
+// prepareAppend stamps a batch, or answers a duplicate with the offset of the original. The answer to a
+// duplicate waits until the original is committed: it may still be on its way.
+func (p *Preparer) prepareAppend(r Append) applier.Prepared {
+	b := r.Batch
+	if b.ProducerID() >= 0 {
+		original, err := p.producers.Check(b)
+		if err != nil {
+			return applier.Prepared{Err: err}
+		}
+		if original != nil {
+			answer := Appended{BaseOffset: original.BaseOffset, AppendTime: r.AppendTime, LogStart: p.start, Duplicate: true}
+			return applier.Prepared{Answer: answer, Wait: true}
+		}
+	}
+	b.Stamp(p.next, p.epoch)
+	if b.ProducerID() >= 0 {
+		p.producers.Update(b)
+	}
+	p.next = b.NextOffset()
+	return applier.Prepared{Data: b}
+}
+
+// prepareDeleteRecords checks the wanted log start against the tail. KIP-107 allows offsets up to the
+// high watermark; what has been proposed before commits before, so the tail stands for it.
+func (p *Preparer) prepareDeleteRecords(r DeleteRecords) applier.Prepared {
+	wanted := r.Offset
+	if wanted == -1 {
+		wanted = p.next
+	}
+	if wanted < 0 || wanted > p.next {
+		return applier.Prepared{Err: protocol.Errorf(protocol.OffsetOutOfRange,
+			"offset %d is not in the log, which ends at %d", r.Offset, p.next)}
+	}
+	if wanted <= p.start {
+		return applier.Prepared{Answer: DeletedRecords{LowWatermark: p.start}, Wait: true}
+	}
+	p.start = wanted
+	return applier.Prepared{Data: encodeAdvanceStart(wanted)}
+}

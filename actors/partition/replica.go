@@ -1,0 +1,94 @@
+package partition
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+	"github.com/chronik-go/chronik/storage/vfs"
+	"github.com/chronik-go/chronik/storage/wal"
+)
+
+// NoLeader is the node id that stands for "no leader known".
+const NoLeader int32 = -1
+
+// Leadership is who leads a partition as far as this node knows. It is immutable.
+type Leadership struct {
+	Node  int32                // NoLeader while none is known
+	Epoch protocol.LeaderEpoch // the Raft term
+	Ready bool                 // this node leads and accepts appends
+}
+
+// Replica is the handle of one partition replica: who it is, where to send to it, and an always current
+// view of what can be read. Any goroutine may use it; only the replica's actor and its machine change it.
+type Replica struct {
+	Topic     string
+	TopicID   image.TopicID
+	Partition int32
+	Group     wal.GroupID
+	ID        uint64      // Raft's id of this replica
+	Voters    []uint64    // replicas that a new group begins with
+	Dir       string      // directory of the log
+	Core      kit.Address // of the Raft group: takes group.Propose
+	Waiters   kit.Address // of the replica's actor: takes Wait and Unwait
+
+	log        atomic.Pointer[partitionlog.Log]
+	leadership atomic.Pointer[Leadership]
+	config     atomic.Pointer[Config]
+	watched    atomic.Bool
+}
+
+// NewReplica returns the handle of a replica whose log is not open yet. The caller fills in the rest before
+// he shows it to anybody.
+func NewReplica(topic string, id image.TopicID, partition int32, group wal.GroupID, config *Config) *Replica {
+	r := &Replica{Topic: topic, TopicID: id, Partition: partition, Group: group}
+	r.leadership.Store(&Leadership{Node: NoLeader})
+	r.config.Store(config)
+	return r
+}
+
+// Name returns "<topic>-<index>", the name of its directory and of its Raft group.
+func (r *Replica) Name() string { return r.Topic + "-" + strconv.Itoa(int(r.Partition)) }
+
+// View returns the newest immutable view of the log, nil until the log has been opened.
+func (r *Replica) View() *partitionlog.View {
+	log := r.log.Load()
+	if log == nil {
+		return nil
+	}
+	return log.View()
+}
+
+// Leadership returns who leads.
+func (r *Replica) Leadership() *Leadership { return r.leadership.Load() }
+
+// Config returns the effective topic configuration.
+func (r *Replica) Config() *Config { return r.config.Load() }
+
+// Reconfigure publishes a new configuration; the log follows with its next append.
+func (r *Replica) Reconfigure(config *Config) { r.config.Store(config) }
+
+// publishLog is called by the machine once its log is open.
+func (r *Replica) publishLog(log *partitionlog.Log) { r.log.Store(log) }
+
+// removeLog removes the files of the log. Its owner, the applier, has ended; readers that still send from a
+// segment finish undisturbed.
+func (r *Replica) removeLog(fs vfs.FS) error {
+	if log := r.log.Load(); log != nil {
+		return log.Delete()
+	}
+	return partitionlog.Remove(fs, r.Dir, r.TopicID)
+}
+
+// wake tells the replica's actor that the high watermark moved, if anybody waits.
+//
+// No wake-up is lost: the machine publishes the view and then reads watched; the actor sets watched and
+// then reads the view. Whichever comes second sees the other's write.
+func (r *Replica) wake() {
+	if r.watched.Load() {
+		r.Waiters.Tell(advanced{})
+	}
+}

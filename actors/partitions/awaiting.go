@@ -1,0 +1,89 @@
+package partitions
+
+import (
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/metadata/image"
+)
+
+// maxAwaiting bounds those who wait for leaders. One more is answered at once and reports what it finds.
+const maxAwaiting = 10_000
+
+// await is one asker and the topics that are not ready yet.
+type await struct {
+	missing map[image.TopicID]struct{}
+	replyTo kit.Address
+	token   uint64
+}
+
+// awaiting is the list of those who wait for leaders. It knows no actor.
+//
+// unready counts, for every topic of the table, the partitions without a ready leader, so that a change
+// of one partition costs the same whether its topic has one partition or ten thousand.
+type awaiting struct {
+	unready map[image.TopicID]int
+	list    []*await
+}
+
+// topicAdded counts a topic whose last fresh partitions have no leader yet.
+func (a *awaiting) topicAdded(id image.TopicID, fresh int) {
+	if a.unready == nil {
+		a.unready = make(map[image.TopicID]int)
+	}
+	a.unready[id] += fresh
+	a.settle(id)
+}
+
+// topicRemoved forgets a topic; nobody waits for it any more.
+func (a *awaiting) topicRemoved(id image.TopicID) {
+	delete(a.unready, id)
+	a.settled(id)
+}
+
+// led counts a change of one partition.
+func (a *awaiting) led(id image.TopicID, wasReady, ready bool) {
+	if _, known := a.unready[id]; !known || wasReady == ready {
+		return
+	}
+	if ready {
+		a.unready[id]--
+	} else {
+		a.unready[id]++
+	}
+	a.settle(id)
+}
+
+// add registers an asker, or answers at once what is ready already.
+func (a *awaiting) add(m AwaitLeaders) {
+	one := &await{missing: make(map[image.TopicID]struct{}, len(m.Topics)), replyTo: m.ReplyTo, token: m.Token}
+	for _, id := range m.Topics {
+		if count, known := a.unready[id]; !known || count > 0 {
+			one.missing[id] = struct{}{}
+		}
+	}
+	if len(one.missing) == 0 || len(a.list) >= maxAwaiting {
+		m.ReplyTo.Tell(LeadersReady{Token: m.Token})
+		return
+	}
+	a.list = append(a.list, one)
+}
+
+// settle answers those whose last missing topic this was.
+func (a *awaiting) settle(id image.TopicID) {
+	if count, known := a.unready[id]; known && count == 0 {
+		a.settled(id)
+	}
+}
+
+func (a *awaiting) settled(id image.TopicID) {
+	kept := a.list[:0]
+	for _, one := range a.list {
+		delete(one.missing, id)
+		if len(one.missing) > 0 {
+			kept = append(kept, one)
+			continue
+		}
+		one.replyTo.Tell(LeadersReady{Token: one.token})
+	}
+	clear(a.list[len(kept):])
+	a.list = kept
+}
