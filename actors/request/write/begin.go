@@ -1,0 +1,167 @@
+package write
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/actors/request"
+	"github.com/chronik-go/chronik/protocol"
+)
+
+// firstTopicIDs is the first Produce version that names topics by id.
+const firstTopicIDs = 13
+
+// adminClient is the client id under which Kafka's own tools may write to internal topics.
+const adminClient = "__admin_client"
+
+// Begin checks a produce request, in the turn of its connection: nothing waits and no file is touched. The
+// proposals are to be sent in order by the connection, as its appends must not overtake each other.
+func Begin(env *request.Env, client request.Client, r *protocol.Request) (*Gather, []Proposal) {
+	body := r.Body.(*kmsg.ProduceRequest)
+	b := beginning{
+		env: env, client: client, request: body,
+		now: env.Now().UnixMilli(), refusal: refusalOf(env, body),
+	}
+	b.gather = &Gather{
+		response: kmsg.NewPtrProduceResponse(),
+		hints:    hints{version: body.Version, listener: client.Listener, image: env.Image},
+	}
+	b.gather.response.Version = body.Version
+	b.begin()
+	return b.gather, b.proposals
+}
+
+// Patience returns how long the request may wait: its own timeout, bounded by most.
+func Patience(r *protocol.Request, most time.Duration) time.Duration {
+	wanted := time.Duration(r.Body.(*kmsg.ProduceRequest).TimeoutMillis) * time.Millisecond
+	return min(max(wanted, 0), most)
+}
+
+// refusalOf returns why no partition of the request can be written, or nil.
+func refusalOf(env *request.Env, r *kmsg.ProduceRequest) error {
+	switch {
+	case r.Acks < -1 || r.Acks > 1:
+		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks must be -1, 0 or 1, not %d", r.Acks)
+	case r.TransactionID != nil:
+		return errTransactional
+	case env.Disk.Low():
+		return protocol.Errorf(protocol.KafkaStorageError, "the disk of the broker is almost full")
+	}
+	return nil
+}
+
+var errTransactional = protocol.Errorf(protocol.InvalidTxnState, "this broker does not serve transactions")
+
+// beginning is the walk through one request.
+type beginning struct {
+	env       *request.Env
+	client    request.Client
+	request   *kmsg.ProduceRequest
+	now       int64 // milliseconds since the epoch
+	refusal   error
+	gather    *Gather
+	proposals []Proposal
+}
+
+// begin walks all partitions. The response is built in place, so the answers of a request with many
+// partitions need no search.
+func (b *beginning) begin() {
+	topics := b.request.Topics
+	total := 0
+	for i := range topics {
+		total += len(topics[i].Partitions)
+	}
+	b.gather.response.Topics = make([]kmsg.ProduceResponseTopic, len(topics))
+	b.gather.places = make([]place, 0, total)
+	b.proposals = make([]Proposal, 0, total)
+	for i := range topics {
+		answer := &b.gather.response.Topics[i]
+		answer.Topic, answer.TopicID = topics[i].Topic, topics[i].TopicID
+		answer.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(topics[i].Partitions))
+		b.topic(&topics[i], answer)
+	}
+}
+
+func (b *beginning) topic(t *kmsg.ProduceRequestTopic, answer *kmsg.ProduceResponseTopic) {
+	found, err := b.find(t)
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		one := &answer.Partitions[i]
+		*one = unanswered(p.Partition)
+		if err != nil {
+			b.gather.refuse(nil, one, err)
+			continue
+		}
+		replica, err := b.replica(t, found, p.Partition)
+		if err != nil {
+			b.gather.refuse(replica, one, err)
+			continue
+		}
+		b.propose(replica, p.Records, one)
+	}
+}
+
+// find returns the topic as far as this node has it: nil for one that exists, but whose replicas are not
+// open here.
+func (b *beginning) find(t *kmsg.ProduceRequestTopic) (*partition.Topic, error) {
+	if b.refusal != nil {
+		return nil, b.refusal
+	}
+	found, name := b.env.Replicas.Topic(t.Topic), t.Topic
+	if b.request.Version >= firstTopicIDs {
+		if found = b.env.Replicas.TopicByID(t.TopicID); found != nil {
+			name = found.Name
+		}
+	}
+	if image.IsInternal(name) && b.client.ID != adminClient {
+		return nil, protocol.Errorf(protocol.InvalidTopicException, "cannot append to internal topic %s", name)
+	}
+	return found, nil
+}
+
+// replica returns the replica of a partition if this node leads it.
+func (b *beginning) replica(t *kmsg.ProduceRequestTopic, found *partition.Topic, index int32) (
+	*partition.Replica, error,
+) {
+	replica := found.Replica(index)
+	if replica == nil {
+		return nil, b.absence(t, index)
+	}
+	if !replica.Leadership().Ready {
+		return replica, protocol.Errorf(protocol.NotLeaderOrFollower, "")
+	}
+	return replica, nil
+}
+
+// absence says why a partition has no replica on this node.
+func (b *beginning) absence(t *kmsg.ProduceRequestTopic, index int32) error {
+	current := b.env.Image()
+	topic := current.Topic(t.Topic)
+	if b.request.Version >= firstTopicIDs {
+		if topic = current.TopicByID(t.TopicID); topic == nil {
+			return protocol.Errorf(protocol.UnknownTopicID, "")
+		}
+	}
+	if _, exists := topic.Partition(index); !exists {
+		return protocol.Errorf(protocol.UnknownTopicOrPartition, "")
+	}
+	return protocol.Errorf(protocol.NotLeaderOrFollower, "")
+}
+
+// propose checks the records against the rules of the topic and adds them to the proposals.
+func (b *beginning) propose(replica *partition.Replica, records []byte,
+	answer *kmsg.ProduceResponseTopicPartition,
+) {
+	checked, err := check(records, replica.Config(), b.request.Version, b.now)
+	if err != nil {
+		b.gather.refuse(replica, answer, err)
+		return
+	}
+	token := uint64(len(b.proposals))
+	b.proposals = append(b.proposals, Proposal{Replica: replica, Append: checked, Token: token})
+	b.gather.places = append(b.gather.places, place{replica: replica, answer: answer})
+	b.gather.open++
+}
