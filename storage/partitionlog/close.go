@@ -1,7 +1,7 @@
 package partitionlog
 
 import (
-	"encoding/hex"
+	"fmt"
 	"hash/crc32"
 	"path"
 	"strings"
@@ -25,9 +25,7 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// Delete removes the log from the disk. The directory gets another name first, so that a partition that is
-// created anew never finds half of its predecessor; RemoveDeleted finishes what a crash interrupted. A
-// directory that holds files which are not ours stays, under its new name.
+// Delete ends the owner's use of the log and removes it from the disk, see Remove.
 func (l *Log) Delete() error {
 	l.closed = true
 	for _, s := range append(l.retired, l.segments...) {
@@ -37,13 +35,33 @@ func (l *Log) Delete() error {
 		s.closeFile()
 		s.dropIndex()
 	}
-	from := l.files.dir
-	mark := crc32.Checksum([]byte(path.Base(from)+string(l.config.TopicID[:])), castagnoli)
-	to := from + "." + hex.EncodeToString([]byte{byte(mark >> 24), byte(mark >> 16), byte(mark >> 8), byte(mark)}) + suffixDeleted
-	if err := l.files.fs.Rename(from, to); err != nil {
+	return Remove(l.files.fs, l.files.dir, l.config.TopicID)
+}
+
+// TopicIDOf returns the topic id that is written in the partition.metadata of a directory.
+func TopicIDOf(fs vfs.FS, dir string) ([16]byte, error) {
+	text, err := vfs.ReadFile(fs, path.Join(dir, nameMetadata), maxMetadataBytes)
+	if err != nil {
+		return [16]byte{}, err
+	}
+	return parseMetadata(text)
+}
+
+// Remove removes the directory of a partition that nobody has open. The directory gets another name first, so
+// that a partition that is created anew never finds half of its predecessor; RemoveDeleted finishes what a
+// crash interrupted. A directory that holds files which are not ours stays, under its new name. One that does
+// not exist is removed already.
+func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
+	mark := crc32.Checksum(append([]byte(path.Base(dir)), topicID[:]...), castagnoli)
+	to := fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted)
+	err := fs.Rename(dir, to)
+	if vfs.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	return removeDirectory(l.files.fs, to)
+	return removeDirectory(fs, to)
 }
 
 // RemoveDeleted removes what is left of deleted partitions under the directory that holds the partitions. It
