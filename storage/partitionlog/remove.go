@@ -1,27 +1,90 @@
 package partitionlog
 
 import (
+	"fmt"
+	"hash/crc32"
 	"path"
+	"strings"
 
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// TopicIDOf returns the id of the topic that the log in a directory belongs to, as its partition.metadata
-// says.
-func TopicIDOf(fs vfs.FS, dir string) (topicID [16]byte, err error) {
+// suffixDeleted ends the name of a partition directory that is being removed, as in Kafka.
+const suffixDeleted = "-delete"
+
+// TopicIDOf returns the topic id that is written in the partition.metadata of a directory.
+func TopicIDOf(fs vfs.FS, dir string) ([16]byte, error) {
 	text, err := vfs.ReadFile(fs, path.Join(dir, nameMetadata), maxMetadataBytes)
 	if err != nil {
-		return topicID, err
+		return [16]byte{}, err
 	}
 	return parseMetadata(text)
 }
 
-// Remove removes a log that nobody has open, as Delete does for one that is. A directory that does not
-// exist is no error.
+// Remove removes the directory of a partition that nobody has open. The directory gets another name first, so
+// that a partition that is created anew never finds half of its predecessor; RemoveDeleted finishes what a
+// crash interrupted. A directory that holds files which are not ours stays, under its new name. One that does
+// not exist is removed already.
 func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
-	l := &Log{files: &files{fs: fs, dir: dir}, config: Config{TopicID: topicID}}
-	if err := l.Delete(); err != nil && !vfs.IsNotExist(err) {
+	mark := crc32.Checksum(append([]byte(path.Base(dir)), topicID[:]...), castagnoli)
+	to := fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted)
+	err := fs.Rename(dir, to)
+	if vfs.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	return removeDirectory(fs, to)
+}
+
+// RemoveDeleted removes what is left of deleted partitions under the directory that holds the partitions. It
+// is called once, before any of them is opened.
+func RemoveDeleted(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, suffixDeleted) {
+			continue
+		}
+		if info, err := fs.Stat(path.Join(dir, name)); err != nil || !info.IsDir {
+			continue
+		}
+		if err := removeDirectory(fs, path.Join(dir, name)); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// removeDirectory removes the files of ours and then the directory, if nothing else is in it.
+func removeDirectory(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	foreign := false
+	for _, name := range names {
+		if !isOurs(name) {
+			foreign = true
+			continue
+		}
+		if err := fs.Remove(path.Join(dir, name)); err != nil && !vfs.IsNotExist(err) {
+			return err
+		}
+	}
+	if foreign {
+		return nil
+	}
+	return fs.Remove(dir)
+}
+
+func isOurs(name string) bool {
+	if name == nameEpochs || name == nameMetadata || name == nameManifest || isTemporary(name) {
+		return true
+	}
+	_, _, ok := parseName(name)
+	return ok
 }
