@@ -1,0 +1,80 @@
+package conn
+
+import (
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/chronik-go/chronik/storage/partitionlog"
+)
+
+// send lets the kernel move a piece of a file to the socket. net.TCPConn.ReadFrom would do it too, but from
+// the file's own position, which readers share; here the offset is explicit.
+func (f *flush) send(r *partitionlog.Region) error {
+	file, ok := r.Fd()
+	if !ok || f.raw == nil {
+		return f.copyFile(r)
+	}
+	if err := f.step(); err != nil {
+		return err
+	}
+	at, end := r.Position, r.Position+r.Length
+	for at < end {
+		if err := f.allow(); err != nil {
+			return err
+		}
+		n, err := f.sendPart(int(file), at, int(min(end-at, fileStep)))
+		if err != nil {
+			return err
+		}
+		f.metrics.bytesOut.Add(float64(n))
+		at += int64(n)
+	}
+	return nil
+}
+
+// sendPart sends at most most bytes from a position and returns how many it were, which is at least one.
+func (f *flush) sendPart(file int, at int64, most int) (n int, err error) {
+	waitErr := f.raw.Write(func(socket uintptr) bool {
+		for {
+			offset := at
+			n, err = unix.Sendfile(int(socket), file, &offset, most)
+			if err != unix.EINTR {
+				return err != unix.EAGAIN
+			}
+		}
+	})
+	switch {
+	case waitErr != nil:
+		return 0, waitErr
+	case err != nil:
+		return 0, fmt.Errorf("sendfile: %w", err)
+	case n == 0:
+		return 0, fmt.Errorf("sendfile: segment ends before %d: %w", at, io.ErrUnexpectedEOF)
+	}
+	return n, nil
+}
+
+// writeNow writes as much of the buffers as the socket takes at once, without ever waiting.
+func (w *writer) writeNow(buffers [][]byte) (n int, err error) {
+	if w.raw == nil {
+		return 0, nil
+	}
+	waitErr := w.raw.Write(func(socket uintptr) bool {
+		if len(buffers) == 1 {
+			n, err = unix.Write(int(socket), buffers[0])
+		} else {
+			n, err = unix.Writev(int(socket), buffers)
+		}
+		return true
+	})
+	n = max(n, 0)
+	switch {
+	case waitErr != nil:
+		return n, waitErr
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return n, nil
+	}
+	return n, err
+}
