@@ -23,7 +23,7 @@ func Ask[T any](ctx context.Context, s *System, to Address, build func(replyTo A
 			return none, fmt.Errorf("ask %s: %w", to.ID(), ErrStopped)
 		}
 	}
-	s.drive()
+	s.Drive()
 	select {
 	case answer := <-answers:
 		return answerAs[T](to, answer)

@@ -5,17 +5,21 @@ import (
 	"time"
 )
 
-// Pending is the table of questions that an actor has asked and of when it stops waiting for each.
+// Pending is the table of questions that an actor has asked and of when it stops waiting for each. Take
+// makes a second answer to the same question fall through. The zero value is empty and ready; whoever adds
+// bounds the number with Len.
 type Pending[K comparable, V any] struct {
 	entries map[K]*pendingEntry[K, V]
 	order   pendingHeap[K, V]
+	added   uint64
 }
 
 type pendingEntry[K comparable, V any] struct {
 	key      K
 	value    V
 	deadline time.Time
-	at       int // in the heap
+	number   uint64 // order of adding, which decides between equal deadlines
+	at       int    // in the heap
 }
 
 // Add notes a question. One with the same key is replaced.
@@ -24,7 +28,8 @@ func (p *Pending[K, V]) Add(key K, value V, deadline time.Time) {
 	if p.entries == nil {
 		p.entries = make(map[K]*pendingEntry[K, V])
 	}
-	entry := &pendingEntry[K, V]{key: key, value: value, deadline: deadline}
+	p.added++
+	entry := &pendingEntry[K, V]{key: key, value: value, deadline: deadline, number: p.added}
 	p.entries[key] = entry
 	heap.Push(&p.order, entry)
 }
@@ -83,19 +88,28 @@ func (p *Pending[K, V]) Next() time.Time {
 
 type pendingHeap[K comparable, V any] []*pendingEntry[K, V]
 
-func (h pendingHeap[K, V]) Len() int           { return len(h) }
-func (h pendingHeap[K, V]) Less(i, j int) bool { return h[i].deadline.Before(h[j].deadline) }
+func (h pendingHeap[K, V]) Len() int { return len(h) }
+
+func (h pendingHeap[K, V]) Less(i, j int) bool {
+	if !h[i].deadline.Equal(h[j].deadline) {
+		return h[i].deadline.Before(h[j].deadline)
+	}
+	return h[i].number < h[j].number
+}
+
 func (h pendingHeap[K, V]) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].at, h[j].at = i, j
 }
 
+// Push implements heap.Interface.
 func (h *pendingHeap[K, V]) Push(x any) {
 	entry := x.(*pendingEntry[K, V])
 	entry.at = len(*h)
 	*h = append(*h, entry)
 }
 
+// Pop implements heap.Interface.
 func (h *pendingHeap[K, V]) Pop() any {
 	old := *h
 	last := old[len(old)-1]

@@ -35,6 +35,7 @@ func (c *cell) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who 
 	case c.phase != alive:
 	case c.escalate:
 		c.phase = failed
+		c.mailbox.suspend(true)
 		c.kind.failures.Inc()
 		c.log.Error().Str("actor", c.path()).Str("child", child.path()).Str("reason", fmt.Sprint(reason)).
 			Msg("actor failed with its child")

@@ -111,7 +111,7 @@ func (s *System) StopAndWait(ctx context.Context, a Address) error {
 		return nil
 	}
 	c.mailbox.post(poison{})
-	s.drive()
+	s.Drive()
 	select {
 	case <-c.done():
 		return nil
@@ -129,7 +129,7 @@ func (s *System) Shutdown() {
 	cells := s.top.all()
 	for _, c := range slices.Backward(cells) {
 		c.mailbox.PostSystemMessage(stopMessage)
-		s.drive()
+		s.Drive()
 		select {
 		case <-c.done():
 		case <-ctx.Done():
@@ -141,7 +141,8 @@ func (s *System) Shutdown() {
 	}
 }
 
-func (s *System) drive() {
+// Drive lets a Driver run what there is to run; other dispatchers do so by themselves.
+func (s *System) Drive() {
 	if driver, ok := s.dispatcher.(Driver); ok {
 		driver.Drive()
 	}
