@@ -21,6 +21,9 @@ type Capture struct {
 	ReplyTo kit.Address
 }
 
+// Refuse implements kit.Refusable.
+func (m Capture) Refuse(err error) { m.ReplyTo.Tell(Captured{Group: m.Group, Err: err}) }
+
 // Captured answers Capture. Flush makes everything up to Index durable in the machine's own files and returns what the
 // machine needs to open them again. It is run in the janitor's turn, while the machine goes on. With Err set there is no
 // checkpoint this time.

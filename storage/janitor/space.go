@@ -36,3 +36,15 @@ type Limits struct {
 	LowBytes    int64 // below it new data is refused
 	EnoughBytes int64 // from here on it is accepted again
 }
+
+// orDefault fills in what is missing: 5 % of the disk but at most 1 GiB, and a quarter more.
+func (l Limits) orDefault(total int64) Limits {
+	if l.LowBytes == 0 {
+		l.LowBytes = min(1<<30, total/20)
+	}
+	l.EnoughBytes = max(l.EnoughBytes, l.LowBytes)
+	if l.EnoughBytes == l.LowBytes {
+		l.EnoughBytes += l.LowBytes / 4
+	}
+	return l
+}

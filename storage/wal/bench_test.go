@@ -49,7 +49,7 @@ func appender(b *testing.B, w *wal.WAL, entries, size int) func() {
 	for i := range data {
 		data[i] = byte(i * 7)
 	}
-	updates := []wal.Update{{Group: wal.GroupID(entries*size), Hard: &wal.HardState{Term: 1}, Entries: make([]wal.Entry, entries)}}
+	updates := []wal.Update{{Group: wal.GroupID(entries * size), Hard: &wal.HardState{Term: 1}, Entries: make([]wal.Entry, entries)}}
 	index, unsaved := uint64(0), 0
 	return func() {
 		updates[0].Checkpoint = nil

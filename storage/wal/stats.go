@@ -82,3 +82,6 @@ func (w *WAL) Release() error {
 	}
 	return w.trim(w.options.Spares)
 }
+
+// Sequence returns the number of the current file; it grows by one with each file that is started.
+func (w *WAL) Sequence() uint64 { return w.current.sequence }
