@@ -15,6 +15,6 @@
 //	          Waiters get group.ErrLostLeadership
 //	Mailbox   batched: all Applies that wait become one call of the machine
 //	Blocks    on disk, in the Machine
-//	Receives  Apply, Checkpointed (group), janitor.Capture (janitor, through the group), flushed (itself)
+//	Receives  Apply (group), janitor.Capture, janitor.Checkpointed (janitor, through the group)
 //	Sends     Applied (group), Proposed (askers), janitor.Captured (janitor)
 package applier

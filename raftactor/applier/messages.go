@@ -49,16 +49,4 @@ type Applied struct {
 	Preparer    Preparer
 }
 
-// Checkpointed tells the applier that the state captured at Index survives a restart.
-type Checkpointed struct {
-	Index uint64
-}
-
-// flushed tells the applier what a captured state looks like on disk. It comes from the janitor's turn.
-type flushed struct {
-	incarnation uint32
-	index       uint64
-	machine     []byte
-}
-
 func (w Waiter) refuse(err error) { w.ReplyTo.Tell(Proposed{Token: w.Token, Err: unknownOutcome(err)}) }

@@ -19,7 +19,7 @@
 //	Blocks    never
 //	Receives  Propose (anybody), Step, Unreachable (links), Tick, Campaign (host), walactor.Loaded,
 //	          walactor.Appended (wal), applier.Applied (applier), janitor.Capture, janitor.Checkpointed (janitor)
-//	Sends     walactor.Load, walactor.Append (wal), applier.Apply, applier.Checkpointed (applier), Send
+//	Sends     walactor.Load, walactor.Append (wal), applier.Apply, janitor.Capture, janitor.Checkpointed (applier), Send
 //	          (links), Awake (host), LeaderChanged (Events), Proposed (askers), janitor.Register,
 //	          janitor.Unregister (janitor)
 //
@@ -35,9 +35,10 @@
 // A unit that is rebuilt loads its state through the mailbox of the write-ahead log. The dead unit has put
 // its appends into the same mailbox before, since the host starts the new one only after the old one is
 // gone (kit.Terminated): so Load returns everything that the dead unit has asked to be written, whether
-// or not it was acknowledged, and nothing can be written behind the new unit's back. This matters: if an append
-// of the dead unit could reach the log after Load, the new unit would hold a shorter log than the disk, and
-// might vote as if entries that it has acknowledged, or a vote that it has given, did not exist. Answers to
-// the dead unit's appends may still arrive at the new one, which has the same name; the incarnation number in
-// their tokens tells them apart.
+// or not it was acknowledged, and nothing can be written behind the new unit's back. This matters: if an
+// append of the dead unit could reach the log after Load, the new unit would hold a shorter log than the
+// disk, and might vote as if entries that it has acknowledged, or a vote that it has given, did not exist.
+//
+// Answers to the dead unit are not taken for answers to the new one: an Address means one incarnation of
+// an actor, and tokens carry the incarnation as well, for answers that take a detour.
 package group

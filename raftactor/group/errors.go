@@ -35,6 +35,3 @@ type StateError struct {
 func (e *StateError) Error() string {
 	return fmt.Sprintf("state of raft group %d in the write-ahead log is contradictory: %s", e.Group, e.Problem)
 }
-
-// Final reports that restarting the group is useless.
-func (e *StateError) Final() bool { return true }

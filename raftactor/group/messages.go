@@ -53,8 +53,12 @@ type Unreachable struct {
 // Tick is one tick of the host's clock. Only groups that are awake get ticks.
 type Tick struct{}
 
+// Campaign makes the replica stand for election now.
+type Campaign struct{}
+
 // Awake tells the host whether the group wants ticks.
 type Awake struct {
-	Group wal.GroupID
-	Awake bool
+	Group       wal.GroupID
+	Incarnation uint32
+	Awake       bool
 }

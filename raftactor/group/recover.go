@@ -60,7 +60,8 @@ func recovered(replica uint64, s wal.State) (tail, wal.HardState, error) {
 		return tail{}, hard, &StateError{s.Group, "membership cannot be read: " + err.Error()}
 	}
 	if !isMember(conf, replica) {
-		return tail{}, hard, &StateError{s.Group, fmt.Sprintf("replica %d is not a member, members are %s", replica, conf)}
+		return tail{}, hard, &StateError{s.Group, fmt.Sprintf(
+			"replica %d is not a member, voters are %v, learners %v", replica, conf.GetVoters(), conf.GetLearners())}
 	}
 	t := tail{
 		prevIndex: s.Checkpoint.Index, prevTerm: s.Checkpoint.Term, conf: conf,

@@ -1,0 +1,280 @@
+package group
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/janitor"
+	"github.com/chronik-go/chronik/storage/wal"
+	"github.com/chronik-go/chronik/storage/walactor"
+)
+
+// Config is what the actor of a group begins with.
+type Config struct {
+	Group       wal.GroupID
+	Name        string
+	Replica     uint64
+	Voters      []uint64 // of a group that the write-ahead log does not know yet
+	Incarnation uint32   // of the host, different for each actor that it starts; not 0
+	Open        applier.Open
+	Rebuild     bool        // this process has had the machine open before
+	Events      kit.Address // gets LeaderChanged
+	WAL         kit.Address
+	Janitor     kit.Address
+	Links       kit.Address // gets Send; zero: there are no peers
+	Status      *Status
+}
+
+// Actor drives a Core.
+type Actor struct {
+	config    Config
+	core      *Core       // nil until the state is loaded, and after the end
+	applier   kit.Address // of the same life as core
+	proposals []Propose   // of this turn, not yet given to core
+	told      LeaderChanged
+	bootstrap wal.Update // on its way to the disk
+}
+
+// Spec returns the actor of a group, to be spawned by the host. log is shared by all groups. A failure of the
+// applier is one of the group: they are one unit.
+func Spec(config Config) kit.Spec {
+	return kit.Spec{
+		New:      func() kit.Actor { return &Actor{config: config} },
+		Children: kit.Escalate,
+		Mailbox:  kit.Batched(maxBatch),
+	}
+}
+
+// Receive implements kit.Actor.
+func (a *Actor) Receive(c *kit.Context) {
+	switch m := c.Message().(type) {
+	case kit.Started:
+		a.load(c)
+	case kit.Batch:
+		a.turn(c, m)
+	case kit.Stopping:
+		a.stop()
+	}
+}
+
+// turn handles a batch: first what the world says, then all proposals at once. If it panics, kit refuses
+// the messages that the loop has not passed; all others who wait for this unit are answered here.
+func (a *Actor) turn(c *kit.Context, batch kit.Batch) {
+	finished := false
+	defer func() {
+		if !finished {
+			a.abandon()
+		}
+	}()
+	for m := range batch.All() {
+		if p, ok := m.(Propose); ok {
+			a.proposals = append(a.proposals, p)
+			continue
+		}
+		a.handle(c, m)
+	}
+	a.propose()
+	a.perform(c)
+	finished = true
+}
+
+func (a *Actor) handle(c *kit.Context, message any) {
+	switch m := message.(type) {
+	case walactor.Loaded:
+		a.loaded(c, m)
+	case walactor.Appended:
+		a.appended(c, m)
+	case janitor.Capture:
+		a.capture(m)
+	case janitor.Checkpointed:
+		a.checkpointed(m)
+	default:
+		if a.core != nil { // else it is for a life that is over, or it may be lost as on the network
+			a.tellCore(message)
+		}
+	}
+}
+
+func (a *Actor) tellCore(message any) {
+	switch m := message.(type) {
+	case applier.Applied:
+		a.core.Applied(m)
+	case Step:
+		for _, one := range m.Messages {
+			a.core.Step(one)
+		}
+	case Tick:
+		a.core.Tick()
+	case Campaign:
+		a.core.Campaign()
+	case Unreachable:
+		a.core.Unreachable(m.Replica)
+	default:
+		panic(fmt.Sprintf("BUG: got message %T, want one that a group receives", message))
+	}
+}
+
+// load asks for the durable state. See the package comment for why this is ordered behind the appends of
+// whoever had this name before.
+func (a *Actor) load(c *kit.Context) {
+	a.config.WAL.Tell(walactor.Load{Group: a.config.Group, ReplyTo: c.Self(), Token: token(a.config.Incarnation, 0)})
+}
+
+func (a *Actor) loaded(c *kit.Context, m walactor.Loaded) {
+	switch {
+	case !ofIncarnation(m.Token, a.config.Incarnation):
+	case m.Err != nil:
+		panic(fmt.Errorf("load raft group %d: %w", a.config.Group, m.Err))
+	case m.Found:
+		a.start(c, m.State)
+	default:
+		a.found(c)
+	}
+}
+
+// found writes the first state of a group. Nothing else of the group happens before it is durable.
+func (a *Actor) found(c *kit.Context) {
+	first, err := bootstrap(a.config.Group, a.config.Voters)
+	if err != nil {
+		panic(err)
+	}
+	a.bootstrap = first
+	a.config.WAL.Tell(walactor.Append{Update: first, ReplyTo: c.Self(), Token: token(a.config.Incarnation, 0)})
+}
+
+func (a *Actor) appended(c *kit.Context, m walactor.Appended) {
+	switch {
+	case !ofIncarnation(m.Token, a.config.Incarnation):
+	case m.Err != nil:
+		panic(fmt.Errorf("append to the log of raft group %d: %w", a.config.Group, m.Err))
+	case a.core == nil:
+		first := a.bootstrap
+		a.bootstrap = wal.Update{}
+		a.start(c, bootstrapped(first))
+	default:
+		a.core.Appended(m.Token)
+	}
+}
+
+// start brings the unit to life. The applier opens its machine in its own first turn, while raft is
+// already at work.
+func (a *Actor) start(c *kit.Context, state wal.State) {
+	log := &raftLogger{c.Log(), a.config.Name}
+	core, err := NewCore(CoreConfig{a.config.Group, a.config.Replica, a.config.Incarnation, log}, state)
+	if err != nil {
+		panic(err)
+	}
+	a.core = core
+	a.config.Status.checkpoint.Store(state.Checkpoint.Index)
+	a.applier = c.Spawn("applier", applier.Spec(applier.Config{
+		Group: a.config.Group, Incarnation: a.config.Incarnation, Open: a.config.Open,
+		Rebuild: a.config.Rebuild, Checkpoint: state.Checkpoint,
+	}))
+	a.config.Janitor.Tell(janitor.Register{Group: a.config.Group, Who: c.Self()})
+}
+
+// capture lets the applier answer: what it has applied is what can be captured. Before there is an
+// applier, the janitor does not know this group; its question was for a unit that is gone.
+func (a *Actor) capture(m janitor.Capture) {
+	if a.core != nil {
+		a.applier.Tell(m)
+	}
+}
+
+func (a *Actor) checkpointed(m janitor.Checkpointed) {
+	if a.core != nil {
+		a.config.Status.checkpoint.Store(m.Index)
+		a.applier.Tell(m)
+	}
+}
+
+// propose gives the proposals of the turn to the core, which answers for them from then on.
+func (a *Actor) propose() {
+	if len(a.proposals) == 0 {
+		return
+	}
+	batch := a.proposals
+	a.proposals = nil
+	if a.core == nil {
+		for _, p := range batch {
+			p.Refuse(ErrNotLeader{})
+		}
+		return
+	}
+	a.core.Propose(batch)
+	clear(batch) // requests may hold large buffers
+	if cap(batch) <= smallQueue {
+		a.proposals = batch[:0]
+	}
+}
+
+// perform carries out what the core wants. An answer, or a waiter that is handed over, leaves the effects
+// before it is told, so that what is left after a panic has not been answered.
+func (a *Actor) perform(c *kit.Context) {
+	if a.core == nil {
+		return
+	}
+	effects := a.core.Effects()
+	for _, one := range effects.Appends {
+		a.config.WAL.Tell(walactor.Append{Update: one.Update, ReplyTo: c.Self(), Token: one.Token})
+	}
+	if len(effects.Send) > 0 {
+		a.config.Links.Tell(Send{a.config.Group, slices.Clone(effects.Send)})
+	}
+	for i, one := range effects.Applies {
+		effects.Applies[i] = applier.Apply{}
+		a.applier.Tell(one)
+	}
+	for i, one := range effects.Answers {
+		effects.Answers[i] = Answer{}
+		one.ReplyTo.Tell(one.Proposed)
+	}
+	for _, change := range effects.Changes {
+		a.announce(c, change)
+	}
+	if effects.Wake != WakeSame {
+		c.Parent().Tell(Awake{a.config.Group, a.config.Incarnation, effects.Wake == WakeUp})
+	}
+	a.config.Status.publish(a.core)
+	a.core.Done()
+}
+
+func (a *Actor) announce(c *kit.Context, change LeaderChanged) {
+	a.told = change
+	a.config.Events.Tell(change)
+	event := c.Log().Debug()
+	text := fmt.Sprintf("replica %d leads at term %d", change.Leader, change.Term)
+	if change.Ready {
+		event = c.Log().Info()
+		text = fmt.Sprintf("became leader at term %d", change.Term)
+	}
+	event.Str("group", a.config.Name).Uint64("replica", a.config.Replica).Uint64("leader", change.Leader).
+		Uint64("term", change.Term).Msg(text)
+}
+
+// abandon answers everybody who waits for this unit, possibly after a panic in the middle of a turn.
+func (a *Actor) abandon() {
+	for _, p := range a.proposals {
+		p.Refuse(kit.ErrStopped)
+	}
+	a.proposals = nil
+	if a.core == nil {
+		return
+	}
+	for _, answer := range a.core.Abandon(kit.ErrStopped) {
+		answer.ReplyTo.Tell(answer.Proposed)
+	}
+	a.core = nil
+}
+
+// stop ends the unit. Its applier is stopped after this, and refuses what it has been handed.
+func (a *Actor) stop() {
+	a.abandon()
+	a.config.Status.stopped()
+	a.config.Janitor.Tell(janitor.Unregister{Group: a.config.Group})
+	if a.told.Leader != 0 {
+		a.config.Events.Tell(LeaderChanged{Group: a.config.Group, Term: a.told.Term})
+	}
+}

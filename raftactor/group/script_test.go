@@ -1,0 +1,206 @@
+package group
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/chronik-go/chronik/storage/wal"
+)
+
+// TestScripts runs the text scripts in testdata: each command drives cores, and its output is what they
+// want done. Run with -rewrite to accept the present output.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := &script{replicas: map[uint64]*replica{}, leaders: map[uint64]uint64{}}
+		datadriven.RunTest(t, path, s.command)
+	})
+}
+
+type script struct {
+	replicas map[uint64]*replica
+	voters   []uint64
+	leaders  map[uint64]uint64
+	token    uint64
+	trace    strings.Builder
+}
+
+func (s *script) command(t *testing.T, d *datadriven.TestData) string {
+	s.trace.Reset()
+	r := s.target(t, d)
+	func() {
+		defer func() {
+			if reason := recover(); reason != nil {
+				fmt.Fprintf(&s.trace, "panic: %v\n", reason)
+			}
+		}()
+		s.run(t, d, r)
+	}()
+	if s.trace.Len() == 0 {
+		return "ok"
+	}
+	return strings.ReplaceAll(s.trace.String(), "\u00a0", " ") // protobuf makes its errors vary
+}
+
+// target returns the replica that a command is for: the one with id=, else the first.
+func (s *script) target(t *testing.T, d *datadriven.TestData) *replica {
+	id := uint64(1)
+	if d.HasArg("id") {
+		d.ScanArgs(t, "id", &id)
+	}
+	return s.replicas[id]
+}
+
+func (s *script) run(t *testing.T, d *datadriven.TestData, r *replica) {
+	switch d.Cmd {
+	case "group": // group 1 2 3: boots these voters
+		for _, a := range d.CmdArgs {
+			id, err := strconv.ParseUint(a.Key, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.voters = append(s.voters, id)
+		}
+		for _, id := range s.voters {
+			one := &replica{id: id, leaders: s.leaders, trace: &s.trace}
+			s.replicas[id] = one
+			s.boot(one)
+		}
+	case "propose": // one request per line
+		var batch []Propose
+		for line := range strings.Lines(d.Input) {
+			s.token++
+			batch = append(batch, Propose{Request: strings.TrimSpace(line), Token: s.token})
+		}
+		r.core.Propose(batch)
+		r.run()
+	case "appended": // the wal has written the oldest append
+		r.appended()
+	case "apply": // the applier has applied the oldest Apply
+		r.apply()
+	case "storage": // wal and applier work until nothing is left
+		for len(r.disk.flying) > 0 || len(r.applies) > 0 {
+			if len(r.disk.flying) > 0 {
+				r.appended()
+			} else {
+				r.apply()
+			}
+		}
+	case "campaign":
+		r.core.Campaign()
+		r.run()
+	case "tick":
+		n := 1
+		if d.HasArg("n") {
+			d.ScanArgs(t, "n", &n)
+		}
+		for range n {
+			r.core.Tick()
+			r.run()
+		}
+	case "deliver": // the messages that the replica has sent
+		sent := r.outbox
+		r.outbox = nil
+		for _, m := range sent {
+			s.replicas[m.GetTo()].core.Step(m)
+			s.replicas[m.GetTo()].run()
+		}
+	case "drop":
+		fmt.Fprintf(&s.trace, "dropped %d\n", len(r.outbox))
+		r.outbox = nil
+	case "settle": // everything that can happen without time
+		s.settle()
+	case "unreachable":
+		var peer uint64
+		d.ScanArgs(t, "peer", &peer)
+		r.core.Unreachable(peer)
+		r.run()
+	case "crash": // the unit dies; its appends land before the next one loads
+		r.die(fmt.Errorf("crashed"))
+		for len(r.disk.flying) > 0 {
+			r.lateAcks = append(r.lateAcks, r.disk.land().Token)
+		}
+		s.boot(r)
+		for _, token := range r.lateAcks {
+			r.core.Appended(token)
+		}
+		r.lateAcks = nil
+		r.run()
+	case "power-loss": // appends that have not been answered are lost
+		r.die(fmt.Errorf("power loss"))
+		r.disk.flying = nil
+		s.boot(r)
+	case "checkpoint":
+		r.checkpoint()
+		fmt.Fprintf(&s.trace, "checkpoint at %d\n", r.disk.state.Checkpoint.Index)
+	case "corrupt": // changes what is durable
+		s.corrupt(t, d, r)
+	case "state":
+		c := r.core
+		fmt.Fprintf(&s.trace, "leader=%d term=%d ready=%t last=%d handed=%d applied=%d pending=%d/%d waiters=%d\n",
+			c.leader, c.term, c.preparer != nil, c.last, c.handed, c.applied, c.pending.count, c.pending.bytes, c.waiters.len())
+		fmt.Fprintf(&s.trace, "tail: after %d/%d, %d entries; appends under way %d, applies under way %d, ticks %t\n",
+			c.tail.prevTerm, c.tail.prevIndex, len(c.tail.entries), c.appends.len(), c.applies.len(), c.awake)
+	default:
+		t.Fatalf("no command %q", d.Cmd)
+	}
+}
+
+func (s *script) boot(r *replica) {
+	if err := r.boot(s.voters); err != nil {
+		fmt.Fprintf(&s.trace, "refused: %v\n", err)
+	}
+}
+
+func (s *script) settle() {
+	for busy := true; busy; {
+		busy = false
+		for _, id := range s.voters {
+			r := s.replicas[id]
+			for len(r.disk.flying) > 0 {
+				busy = true
+				r.appended()
+			}
+			for len(r.applies) > 0 {
+				busy = true
+				r.apply()
+			}
+			sent := r.outbox
+			r.outbox = nil
+			for _, m := range sent {
+				busy = true
+				s.replicas[m.GetTo()].core.Step(m)
+				s.replicas[m.GetTo()].run()
+			}
+		}
+	}
+}
+
+// corrupt tries to boot a replica on a changed state, and then boots it on the right one.
+func (s *script) corrupt(t *testing.T, d *datadriven.TestData, r *replica) {
+	r.die(fmt.Errorf("stopped"))
+	good := r.disk.load()
+	state := &r.disk.state
+	switch d.CmdArgs[0].Key {
+	case "term":
+		state.Hard.Term = 1
+	case "commit":
+		state.Hard.Commit = 1000
+	case "gap":
+		state.Entries = append(state.Entries, wal.Entry{Term: state.Hard.Term, Index: 900})
+	case "no-checkpoint":
+		state.Checkpoint = wal.Checkpoint{}
+	case "membership":
+		state.Checkpoint.ConfState = []byte{0xff}
+	case "stranger":
+		r.id = 9
+	default:
+		t.Fatalf("no corruption %q", d.CmdArgs[0].Key)
+	}
+	s.boot(r)
+	r.id, r.disk.state = 1, good
+	s.boot(r)
+}

@@ -1,0 +1,335 @@
+package group
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/wal"
+)
+
+// disk is a model of the write-ahead log for one group: what is durable, and appends that are on their way.
+type disk struct {
+	state  wal.State
+	found  bool
+	flying []Append
+}
+
+// land makes the oldest append durable.
+func (d *disk) land() Append {
+	a := d.flying[0]
+	d.flying = d.flying[1:]
+	d.write(a.Update)
+	return a
+}
+
+func (d *disk) write(u wal.Update) {
+	d.found = true
+	if u.Hard != nil {
+		d.state.Hard = *u.Hard
+	}
+	if u.ConfState != nil {
+		d.state.ConfState = u.ConfState
+	}
+	if u.Checkpoint != nil && u.Checkpoint.Index > d.state.Checkpoint.Index {
+		d.state.Checkpoint = *u.Checkpoint
+		d.state.Entries = slices.DeleteFunc(slices.Clone(d.state.Entries), func(e wal.Entry) bool {
+			return e.Index <= u.Checkpoint.Index
+		})
+	}
+	if len(u.Entries) > 0 {
+		first := u.Entries[0].Index
+		keep := slices.DeleteFunc(slices.Clone(d.state.Entries), func(e wal.Entry) bool { return e.Index >= first })
+		d.state.Entries = append(keep, u.Entries...)
+	}
+}
+
+func (d *disk) load() wal.State {
+	s := d.state
+	s.Group = 1
+	s.Entries = slices.Clone(s.Entries)
+	return s
+}
+
+// record is what a machine remembers of an applied proposal.
+type record struct {
+	term, index uint64
+	data        string
+}
+
+// machine numbers what it applies; a Preparer numbers what it prepares, so that a proposal that was lost on
+// the way leaves a gap that Apply finds.
+type machine struct {
+	applied []record
+	index   uint64
+	term    uint64
+	conf    []byte
+}
+
+type preparer struct{ next int }
+
+func (p *preparer) Prepare(request any) applier.Prepared {
+	text := request.(string)
+	switch {
+	case strings.HasPrefix(text, "refuse"):
+		return applier.Prepared{Err: fmt.Errorf("refused %s", text)}
+	case strings.HasPrefix(text, "answer"):
+		return applier.Prepared{Answer: text}
+	case strings.HasPrefix(text, "wait"):
+		return applier.Prepared{Wait: true, Answer: fmt.Sprintf("%s after %d", text, p.next)}
+	case text == "panic":
+		panic("prepare failed")
+	}
+	p.next++
+	return applier.Prepared{Data: fmt.Appendf(nil, "%d:%s", p.next-1, text)}
+}
+
+// apply applies entries and returns the results by index.
+func (m *machine) apply(entries []applier.Entry) map[uint64]any {
+	results := make(map[uint64]any)
+	for _, e := range entries {
+		if e.Index <= m.index {
+			panic(fmt.Sprintf("applied %d after %d", e.Index, m.index))
+		}
+		var number int
+		var text string
+		if _, err := fmt.Sscanf(string(e.Data), "%d:%s", &number, &text); err != nil || number != len(m.applied) {
+			panic(fmt.Sprintf("applied %q as number %d", e.Data, len(m.applied)))
+		}
+		m.applied = append(m.applied, record{e.Term, e.Index, string(e.Data)})
+		m.index = e.Index
+		results[e.Index] = number
+	}
+	return results
+}
+
+// replica is a core with its model surroundings.
+type replica struct {
+	id          uint64
+	incarnation uint32
+	core        *Core
+	disk        disk
+	machine     *machine
+	applies     []applier.Apply
+	outbox      []*raftpb.Message
+	lateAcks    []uint64 // answers of the wal to incarnations that are gone
+
+	leaders map[uint64]uint64 // term → replica that was ready in it; shared by the cluster
+	answer  func(token uint64, p Proposed)
+	trace   *strings.Builder // nil: no trace
+}
+
+// boot founds the group if the disk is empty, and starts an incarnation.
+func (r *replica) boot(voters []uint64) error {
+	if !r.disk.found {
+		u, err := bootstrap(1, voters)
+		if err != nil {
+			return err
+		}
+		r.disk.write(u)
+	}
+	r.incarnation++
+	state := r.disk.load()
+	core, err := NewCore(CoreConfig{Group: 1, Replica: r.id, Incarnation: r.incarnation, Log: quietLogger{}}, state)
+	if err != nil {
+		return err
+	}
+	r.core = core
+	r.machine = &machine{index: state.Checkpoint.Index, term: state.Checkpoint.Term, conf: state.Checkpoint.ConfState}
+	for _, line := range strings.Fields(string(state.Checkpoint.Machine)) {
+		var rec record
+		parts := strings.SplitN(line, "/", 3)
+		_, err := fmt.Sscan(parts[0], &rec.term)
+		if err == nil {
+			_, err = fmt.Sscan(parts[1], &rec.index)
+		}
+		if err != nil {
+			return err
+		}
+		rec.data = parts[2]
+		r.machine.applied = append(r.machine.applied, rec)
+	}
+	r.applies = nil
+	r.run()
+	return nil
+}
+
+// run carries out the effects of the core.
+func (r *replica) run() {
+	e := r.core.Effects()
+	for _, a := range e.Appends {
+		r.tracef("wal: %s", describeUpdate(a.Update))
+		r.disk.flying = append(r.disk.flying, a)
+	}
+	for i, a := range e.Applies {
+		r.tracef("applier: %s", describeApply(a))
+		r.applies = append(r.applies, a)
+		e.Applies[i] = applier.Apply{}
+	}
+	for _, m := range e.Send {
+		r.tracef("send: %s", describeMessage(m))
+		r.outbox = append(r.outbox, proto.Clone(m).(*raftpb.Message))
+	}
+	for i, a := range e.Answers {
+		e.Answers[i] = Answer{}
+		r.reply(a.Proposed)
+	}
+	for _, c := range e.Changes {
+		r.tracef("event: leader=%d term=%d ready=%t", c.Leader, c.Term, c.Ready)
+		if c.Ready {
+			if other, ok := r.leaders[c.Term]; ok && other != r.id {
+				panic(fmt.Sprintf("replicas %d and %d both lead term %d", other, r.id, c.Term))
+			}
+			r.leaders[c.Term] = r.id
+		}
+	}
+	if e.Wake != WakeSame {
+		r.tracef("ticks: %t", e.Wake == WakeUp)
+	}
+	r.core.Done()
+}
+
+func (r *replica) reply(p Proposed) {
+	if p.Err != nil {
+		r.tracef("answer %d: error: %v", p.Token, p.Err)
+	} else {
+		r.tracef("answer %d: %v", p.Token, p.Result)
+	}
+	if r.answer != nil {
+		r.answer(p.Token, p)
+	}
+}
+
+// appended lets the oldest append land and tells the core.
+func (r *replica) appended() {
+	token := r.disk.land().Token
+	if !ofIncarnation(token, r.incarnation) {
+		r.core.Appended(token) // of a dead incarnation: ignored
+		return
+	}
+	r.core.Appended(token)
+	r.run()
+}
+
+// apply lets the machine take the oldest Apply and tells the core.
+func (r *replica) apply() {
+	a := r.applies[0]
+	r.applies = r.applies[1:]
+	results := r.machine.apply(a.Entries)
+	for _, w := range a.Waiters {
+		result := w.Answer
+		if !w.Wait {
+			result = results[w.Index]
+		}
+		r.reply(Proposed{Token: w.Token, Result: result})
+	}
+	if a.Index == 0 {
+		return
+	}
+	r.machine.index, r.machine.term = a.Index, a.Term
+	if a.ConfState != nil {
+		r.machine.conf = a.ConfState
+	}
+	applied := applier.Applied{Incarnation: r.incarnation, Index: a.Index, Lead: a.Lead}
+	if a.Lead != 0 {
+		applied.Preparer = &preparer{next: len(r.machine.applied)}
+	}
+	r.core.Applied(applied)
+	r.run()
+}
+
+// die gives the core up as the actor does. Its appends are still on their way.
+func (r *replica) die(err error) {
+	for _, a := range r.core.Abandon(err) {
+		r.reply(a.Proposed)
+	}
+	for _, a := range r.applies {
+		for _, w := range a.Waiters {
+			r.reply(Proposed{Token: w.Token, Err: fmt.Errorf("%w: %w", ErrLostLeadership, err)})
+		}
+	}
+	r.core, r.applies, r.outbox = nil, nil, nil
+}
+
+// checkpoint makes the machine's state durable at its present index.
+func (r *replica) checkpoint() {
+	var b strings.Builder
+	for _, rec := range r.machine.applied {
+		fmt.Fprintf(&b, "%d/%d/%s ", rec.term, rec.index, rec.data)
+	}
+	r.disk.write(wal.Update{Group: 1, Checkpoint: &wal.Checkpoint{
+		Index: r.machine.index, Term: r.machine.term, ConfState: r.machine.conf, Machine: []byte(b.String()),
+	}})
+}
+
+func (r *replica) tracef(format string, args ...any) {
+	if r.trace != nil {
+		fmt.Fprintf(r.trace, format+"\n", args...)
+	}
+}
+
+func describeUpdate(u wal.Update) string {
+	var b strings.Builder
+	if u.Hard != nil {
+		fmt.Fprintf(&b, "term=%d vote=%d commit=%d ", u.Hard.Term, u.Hard.Vote, u.Hard.Commit)
+	}
+	for _, e := range u.Entries {
+		fmt.Fprintf(&b, "%d/%d:%q ", e.Term, e.Index, e.Data)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func describeApply(a applier.Apply) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "to %d/%d", a.Term, a.Index)
+	for _, e := range a.Entries {
+		fmt.Fprintf(&b, " %d/%d:%q", e.Term, e.Index, e.Data)
+	}
+	for _, w := range a.Waiters {
+		fmt.Fprintf(&b, " waiter %d at %d", w.Token, w.Index)
+	}
+	if a.Lead != 0 {
+		fmt.Fprintf(&b, " lead %d", a.Lead)
+	}
+	if a.ConfState != nil {
+		b.WriteString(" membership")
+	}
+	return b.String()
+}
+
+func describeMessage(m *raftpb.Message) string {
+	text := fmt.Sprintf("%d->%d %s term=%d", m.GetFrom(), m.GetTo(), m.GetType(), m.GetTerm())
+	if m.GetIndex() != 0 || m.GetLogTerm() != 0 {
+		text += fmt.Sprintf(" at %d/%d", m.GetLogTerm(), m.GetIndex())
+	}
+	if m.GetCommit() != 0 {
+		text += fmt.Sprintf(" commit=%d", m.GetCommit())
+	}
+	if m.GetReject() {
+		text += " reject"
+	}
+	for _, e := range m.GetEntries() {
+		text += fmt.Sprintf(" %d/%d:%q", e.GetTerm(), e.GetIndex(), e.GetData())
+	}
+	return text
+}
+
+// quietLogger drops what raft says and lets it panic.
+type quietLogger struct{}
+
+func (quietLogger) Debug(...any)                   {}
+func (quietLogger) Debugf(string, ...any)          {}
+func (quietLogger) Info(...any)                    {}
+func (quietLogger) Infof(string, ...any)           {}
+func (quietLogger) Warning(...any)                 {}
+func (quietLogger) Warningf(string, ...any)        {}
+func (quietLogger) Error(...any)                   {}
+func (quietLogger) Errorf(string, ...any)          {}
+func (quietLogger) Fatal(v ...any)                 { panic(fmt.Sprint(v...)) }
+func (quietLogger) Fatalf(format string, v ...any) { panic(fmt.Sprintf(format, v...)) }
+func (quietLogger) Panic(v ...any)                 { panic(fmt.Sprint(v...)) }
+func (quietLogger) Panicf(format string, v ...any) { panic(fmt.Sprintf(format, v...)) }

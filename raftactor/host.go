@@ -1,0 +1,239 @@
+package raftactor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/storage/wal"
+	"github.com/chronik-go/chronik/storage/walactor"
+)
+
+// tickEvery is one tick of raft for the groups that are awake.
+const tickEvery = 100 * time.Millisecond
+
+// ErrExists refuses to start a group whose id or name is taken.
+var ErrExists = errors.New("raft group exists")
+
+// Config is what the host needs to know of its surroundings.
+type Config struct {
+	WAL     kit.Address
+	Janitor kit.Address
+	Links   kit.Address // gets group.Send; zero on a cluster of one
+	Log     zerolog.Logger
+}
+
+// Host returns the host of all Raft groups of a node, to be spawned as "raft".
+func Host(config Config) kit.Spec {
+	return kit.Spec{New: func() kit.Actor { return newHost(config) }, Log: config.Log}
+}
+
+// host runs units and rebuilds those that fail.
+type host struct {
+	config  Config
+	units   map[wal.GroupID]*unit
+	names   map[string]*unit
+	opened  map[wal.GroupID]struct{} // stopped here, but had their machines open in this process
+	removes map[uint64]*unit         // tombstones on their way, by token
+
+	lastToken       uint64
+	lastIncarnation uint32
+
+	awake  map[wal.GroupID]*unit
+	ticker kit.Timer // nil while nobody is awake
+
+	wrap func(kit.Spec) kit.Spec // test seam: put something between the host and its units
+}
+
+func newHost(config Config) *host {
+	return &host{
+		config: config, units: make(map[wal.GroupID]*unit), names: make(map[string]*unit),
+		opened: make(map[wal.GroupID]struct{}), removes: make(map[uint64]*unit), awake: make(map[wal.GroupID]*unit),
+	}
+}
+
+// Receive implements kit.Actor.
+func (h *host) Receive(c *kit.Context) {
+	switch m := c.Message().(type) {
+	case Start:
+		h.start(c, m)
+	case Stop:
+		h.stop(c, m)
+	case Describe:
+		m.ReplyTo.Tell(Described{Token: m.Token, Groups: h.describe()})
+	case Deliver:
+		h.deliver(m)
+	case group.Awake:
+		h.wake(c, m)
+	case tick:
+		h.tick()
+	case kit.ChildFailed:
+		h.failed(m)
+	case kit.Terminated:
+		h.terminated(c, m)
+	case rebuild:
+		h.rebuild(c, m)
+	case walactor.Appended:
+		h.removed(m)
+	}
+}
+
+func (h *host) start(c *kit.Context, m Start) {
+	if h.units[m.Group] != nil || h.names[unitName(m.Name)] != nil {
+		m.Refuse(fmt.Errorf("start %s (%d): %w", m.Name, m.Group, ErrExists))
+		return
+	}
+	u := &unit{spec: m.Spec, status: new(group.Status), gone: true}
+	h.units[m.Group], h.names[unitName(m.Name)] = u, u
+	_, rebuilt := h.opened[m.Group]
+	delete(h.opened, m.Group)
+	h.spawn(c, u, rebuilt)
+	m.ReplyTo.Tell(Started{Group: m.Group, Core: c.Self().Child(unitName(m.Name)), Token: m.Token})
+}
+
+func unitName(name string) string { return "group-" + name }
+
+// spawn starts the next incarnation of a unit.
+func (h *host) spawn(c *kit.Context, u *unit, rebuilt bool) {
+	h.lastIncarnation++
+	u.incarnation, u.state, u.gone = h.lastIncarnation, Running, false
+	spec := group.Spec(group.Config{
+		Group: u.spec.Group, Name: u.spec.Name, Replica: u.spec.Replica, Voters: u.spec.Voters,
+		Incarnation: u.incarnation, Open: u.spec.Open, Rebuild: rebuilt, Events: u.spec.Events,
+		WAL: h.config.WAL, Janitor: h.config.Janitor, Links: h.config.Links, Status: u.status,
+	})
+	spec.Log = h.config.Log
+	if h.wrap != nil {
+		spec = h.wrap(spec)
+	}
+	u.address = c.Spawn(unitName(u.spec.Name), spec)
+}
+
+func (h *host) stop(c *kit.Context, m Stop) {
+	u := h.units[m.Group]
+	if u == nil {
+		if !m.Remove {
+			m.ReplyTo.Tell(Stopped{Group: m.Group, Token: m.Token})
+			return
+		}
+		u = &unit{spec: Spec{Group: m.Group}, gone: true} // the log may still know it
+		h.units[m.Group] = u
+	}
+	u.stops = append(u.stops, m)
+	switch {
+	case u.state == Removing:
+	case u.gone:
+		h.finishStop(c, u)
+	case u.state == Running || u.state == Failed:
+		u.state = Stopping
+		c.Stop(u.address)
+	}
+}
+
+// finishStop follows when the actors are gone. All they have asked the write-ahead log to do is in its
+// mailbox, so the tombstone comes after it.
+func (h *host) finishStop(c *kit.Context, u *unit) {
+	if !u.remove() {
+		h.opened[u.spec.Group] = struct{}{}
+		h.forget(u, nil)
+		return
+	}
+	u.state = Removing
+	h.lastToken++
+	h.removes[h.lastToken] = u
+	h.config.WAL.Tell(walactor.Append{
+		Update: wal.Update{Group: u.spec.Group, Remove: true}, ReplyTo: c.Self(), Token: h.lastToken,
+	})
+}
+
+// removed hears that a tombstone is durable.
+func (h *host) removed(m walactor.Appended) {
+	u := h.removes[m.Token]
+	if u == nil {
+		panic(fmt.Sprintf("BUG: got the answer to append %d, want one of the tombstones", m.Token))
+	}
+	delete(h.removes, m.Token)
+	delete(h.opened, u.spec.Group)
+	h.forget(u, m.Err)
+}
+
+// forget drops a unit and answers those who wanted it stopped.
+func (h *host) forget(u *unit, err error) {
+	delete(h.units, u.spec.Group)
+	if h.names[unitName(u.spec.Name)] == u {
+		delete(h.names, unitName(u.spec.Name))
+	}
+	for _, s := range u.stops {
+		s.ReplyTo.Tell(Stopped{Group: s.Group, Token: s.Token, Err: err})
+	}
+}
+
+// failed hears that a unit panicked. It has answered, or kit has, whoever waited for it.
+func (h *host) failed(m kit.ChildFailed) {
+	u := h.names[m.Who.Name()]
+	u.cause = asError(m.Reason)
+	if u.state == Running {
+		u.state = Failed
+	}
+}
+
+// terminated hears that the actors of a unit are gone, after failed or because of a Stop.
+func (h *host) terminated(c *kit.Context, m kit.Terminated) {
+	u := h.names[m.Who.Name()]
+	u.gone = true
+	h.sleep(u)
+	if u.state == Stopping {
+		h.finishStop(c, u)
+		return
+	}
+	wait, again := u.repair(c.Now())
+	if !again {
+		h.giveUp(c, u)
+		return
+	}
+	u.state = Waiting
+	c.Log().Warn().Err(u.cause).Uint64("group", uint64(u.spec.Group)).Str("name", u.spec.Name).Dur("wait", wait).
+		Msg("raft group failed, rebuilding it")
+	c.After(wait, rebuild{u.spec.Group, u.incarnation})
+}
+
+func (h *host) giveUp(c *kit.Context, u *unit) {
+	u.state = GivenUp
+	c.Log().Error().Err(u.cause).Uint64("group", uint64(u.spec.Group)).Str("name", u.spec.Name).
+		Msg("raft group is offline")
+	u.spec.Events.Tell(Offline{Group: u.spec.Group, Err: u.cause})
+}
+
+func (h *host) rebuild(c *kit.Context, m rebuild) {
+	if u := h.units[m.group]; u != nil && u.state == Waiting && u.incarnation == m.incarnation {
+		h.spawn(c, u, true)
+	}
+}
+
+func (h *host) deliver(m Deliver) {
+	if u := h.units[m.Group]; u != nil && u.state == Running {
+		u.address.Tell(group.Step{Messages: m.Messages})
+	}
+}
+
+func (h *host) describe() []GroupStatus {
+	groups := make([]GroupStatus, 0, len(h.units))
+	for id, u := range h.units {
+		s := GroupStatus{
+			Group: id, Name: u.spec.Name, Replica: u.spec.Replica, State: u.state, Incarnation: u.incarnation,
+			Awake: u.awake, Err: u.cause,
+		}
+		if u.status != nil {
+			s.StatusView = u.status.View()
+		}
+		groups = append(groups, s)
+	}
+	slices.SortFunc(groups, func(a, b GroupStatus) int { return cmp.Compare(a.Group, b.Group) })
+	return groups
+}
