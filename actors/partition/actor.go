@@ -140,6 +140,7 @@ func (a *Actor) lead(c *kit.Context, leader, term uint64, ready bool) {
 func (a *Actor) onOffline(c *kit.Context, m raftactor.Offline) {
 	c.Log().Error().Err(m.Err).Str("topic", a.replica.Topic).Int32("partition", a.replica.Partition).
 		Msg("replica is offline until the node is started again")
+	a.replica.offline.Store(true)
 	a.lead(c, 0, uint64(a.replica.Leadership().Epoch), false)
 }
 

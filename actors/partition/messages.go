@@ -4,6 +4,7 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
+	"github.com/chronik-go/chronik/storage/partitionlog"
 )
 
 // Append is the request of a group.Propose that appends one validated record batch. The leader writes
@@ -32,6 +33,15 @@ type DeleteRecords struct {
 // DeletedRecords is the result of DeleteRecords: the log start offset afterwards.
 type DeletedRecords struct {
 	LowWatermark protocol.Offset
+}
+
+// DescribeProducers is the request of a group.Propose that asks the leader for the producers it remembers.
+// It proposes nothing.
+type DescribeProducers struct{}
+
+// DescribedProducers is the result of DescribeProducers: a copy that belongs to the asker.
+type DescribedProducers struct {
+	Producers *partitionlog.Producers
 }
 
 // Wait asks for one Woken as soon as the high watermark is above Offset or the leadership changes. A

@@ -30,8 +30,10 @@ func (p *Preparer) Prepare(request any) applier.Prepared {
 		return p.prepareAppend(r)
 	case DeleteRecords:
 		return p.prepareDeleteRecords(r)
+	case DescribeProducers:
+		return applier.Prepared{Answer: DescribedProducers{Producers: p.producers.Clone()}}
 	default:
-		panic(fmt.Sprintf("BUG: got request %T, want partition.Append or partition.DeleteRecords", request))
+		panic(fmt.Sprintf("BUG: got request %T, want one of partition.Append, DeleteRecords, DescribeProducers", request))
 	}
 }
 

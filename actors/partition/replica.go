@@ -39,6 +39,7 @@ type Replica struct {
 	leadership atomic.Pointer[Leadership]
 	config     atomic.Pointer[Config]
 	watched    atomic.Bool
+	offline    atomic.Bool
 }
 
 // NewReplica returns the handle of a replica whose log is not open yet. The caller fills in the rest before
@@ -64,6 +65,9 @@ func (r *Replica) View() *partitionlog.View {
 
 // Leadership returns who leads.
 func (r *Replica) Leadership() *Leadership { return r.leadership.Load() }
+
+// Offline tells that the replica was given up until the node is started again.
+func (r *Replica) Offline() bool { return r.offline.Load() }
 
 // Config returns the effective topic configuration.
 func (r *Replica) Config() *Config { return r.config.Load() }

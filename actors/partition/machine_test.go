@@ -1,0 +1,188 @@
+package partition
+
+import (
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+	"github.com/chronik-go/chronik/storage/vfs"
+)
+
+// bench is a machine on an in-memory file system with its leader's Preparer.
+type bench struct {
+	t        *testing.T
+	fs       vfs.FS
+	replica  *Replica
+	options  *Options
+	machine  *Machine
+	preparer applier.Preparer
+	index    uint64
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, fs: vfs.NewMem()}
+	b.replica = NewReplica("orders", [16]byte{15: 200}, 3, 7, &Config{Log: partitionlog.DefaultConfig()})
+	b.replica.Dir = "topics/orders-3"
+	b.options = &Options{FS: b.fs, LogDir: "topics", Log: zerolog.Nop()}
+	b.open(nil, false)
+	return b
+}
+
+func (b *bench) open(state []byte, rebuild bool) {
+	b.t.Helper()
+	machine, err := OpenMachine(b.replica, b.options, state, rebuild)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.machine = machine
+	b.preparer = machine.Lead(5)
+}
+
+// propose prepares a request and returns what would enter the log.
+func (b *bench) propose(request any) applier.Prepared { return b.preparer.Prepare(request) }
+
+// apply applies an entry and returns its result.
+func (b *bench) apply(data []byte) any {
+	b.t.Helper()
+	b.index++
+	results, err := b.machine.Apply([]applier.Entry{{Term: 5, Index: b.index, Data: data}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return results[0]
+}
+
+func records(n int, producer *batch.Producer) batch.Batch {
+	list := make([]batch.Record, n)
+	for i := range list {
+		list[i] = batch.Record{Value: []byte("value")}
+	}
+	return batch.Build(batch.Options{Producer: producer}, list...)
+}
+
+func code(err error) protocol.Code { return protocol.CodeOf(err) }
+
+func TestBatchesAreStampedInTheOrderOfTheirProposals(t *testing.T) {
+	b := newBench(t)
+	first := b.propose(Append{Batch: records(3, nil), AppendTime: -1})
+	second := b.propose(Append{Batch: records(2, nil), AppendTime: -1})
+	results, err := b.machine.Apply([]applier.Entry{{Term: 5, Index: 1}, {Term: 5, Index: 2, Data: first.Data}, {Term: 5, Index: 3, Data: second.Data}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := results[1].(Appended).BaseOffset; got != 0 {
+		t.Errorf("got first batch at %d, want 0", got)
+	}
+	if got := results[2].(Appended).BaseOffset; got != 3 {
+		t.Errorf("got second batch at %d, want 3", got)
+	}
+	if results[0] != nil {
+		t.Errorf("got %v for Raft's empty entry, want nothing", results[0])
+	}
+	if end := b.replica.View().End(); end != 5 {
+		t.Errorf("got end %d, want 5", end)
+	}
+	if epoch := batch.Batch(second.Data).LeaderEpoch(); epoch != 5 {
+		t.Errorf("got leader epoch %d, want the term, 5", epoch)
+	}
+}
+
+func TestDuplicateOfABatchThatIsUnderWayGetsItsOffset(t *testing.T) {
+	b := newBench(t)
+	producer := &batch.Producer{ID: 9, Epoch: 0, Sequence: 0}
+	b.propose(Append{Batch: records(2, nil), AppendTime: -1})
+	original := b.propose(Append{Batch: records(4, producer), AppendTime: -1})
+	again := b.propose(Append{Batch: records(4, producer), AppendTime: -1})
+	if original.Data == nil || again.Data != nil || !again.Wait {
+		t.Fatalf("got %+v, want an answer that waits for the original", again)
+	}
+	if got := again.Answer.(Appended); got.BaseOffset != 2 || !got.Duplicate {
+		t.Errorf("got %+v, want the duplicate at 2", got)
+	}
+}
+
+func TestSequencesAreCheckedAgainstTheTail(t *testing.T) {
+	b := newBench(t)
+	b.propose(Append{Batch: records(4, &batch.Producer{ID: 9, Epoch: 1, Sequence: 0}), AppendTime: -1})
+	gap := b.propose(Append{Batch: records(1, &batch.Producer{ID: 9, Epoch: 1, Sequence: 5}), AppendTime: -1})
+	if code(gap.Err) != protocol.OutOfOrderSequenceNumber {
+		t.Errorf("got %v for a gap, want OUT_OF_ORDER_SEQUENCE_NUMBER", gap.Err)
+	}
+	old := b.propose(Append{Batch: records(1, &batch.Producer{ID: 9, Epoch: 0, Sequence: 4}), AppendTime: -1})
+	if code(old.Err) != protocol.InvalidProducerEpoch {
+		t.Errorf("got %v for an old epoch, want INVALID_PRODUCER_EPOCH", old.Err)
+	}
+	next := b.propose(Append{Batch: records(1, &batch.Producer{ID: 9, Epoch: 1, Sequence: 4}), AppendTime: -1})
+	if next.Err != nil || batch.Batch(next.Data).BaseOffset() != 4 {
+		t.Errorf("got %+v, want the batch at 4: refused batches take no offset", next)
+	}
+}
+
+func TestDeleteRecordsRaisesTheLogStart(t *testing.T) {
+	b := newBench(t)
+	b.apply(b.propose(Append{Batch: records(10, nil), AppendTime: -1}).Data)
+	if beyond := b.propose(DeleteRecords{Offset: 11}); code(beyond.Err) != protocol.OffsetOutOfRange {
+		t.Errorf("got %v beyond the end, want OFFSET_OUT_OF_RANGE", beyond.Err)
+	}
+	half := b.propose(DeleteRecords{Offset: 4})
+	if got := b.apply(half.Data).(DeletedRecords).LowWatermark; got != 4 {
+		t.Errorf("got low watermark %d, want 4", got)
+	}
+	all := b.propose(DeleteRecords{Offset: -1})
+	if got := b.apply(all.Data).(DeletedRecords).LowWatermark; got != 10 {
+		t.Errorf("got low watermark %d, want the high watermark, 10", got)
+	}
+	if again := b.propose(DeleteRecords{Offset: 4}); again.Data != nil || again.Answer.(DeletedRecords).LowWatermark != 10 {
+		t.Errorf("got %+v, want nothing to do", again)
+	}
+}
+
+func TestMachineFromACheckpointAppliesTheRestAgain(t *testing.T) {
+	b := newBench(t)
+	first := b.propose(Append{Batch: records(3, nil), AppendTime: -1}).Data
+	b.apply(first)
+	flush, err := b.machine.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := flush()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := b.propose(Append{Batch: records(2, nil), AppendTime: -1}).Data
+	b.apply(second)
+	for _, rebuild := range []bool{true, false} {
+		b.machine.Close()
+		b.open(state, rebuild)
+		if end := b.replica.View().End(); end != 3 {
+			t.Fatalf("got end %d at the checkpoint, want 3", end)
+		}
+		b.apply(second)
+		if end := b.replica.View().End(); end != 5 {
+			t.Fatalf("got end %d, want 5", end)
+		}
+	}
+}
+
+func TestUnknownCommandIsRefused(t *testing.T) {
+	b := newBench(t)
+	_, err := b.machine.Apply([]applier.Entry{{Term: 5, Index: 1, Data: []byte{commandMark, 9, 9}}})
+	if err == nil {
+		t.Fatalf("got %v, want an error", err)
+	}
+}
+
+func FuzzDecodeAdvanceStart(f *testing.F) {
+	f.Add(encodeAdvanceStart(42))
+	f.Add([]byte{commandMark, 2, 1})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		start, err := decodeAdvanceStart(data)
+		if err == nil && string(encodeAdvanceStart(start)) != string(data) {
+			t.Fatalf("got another command back from %x", data)
+		}
+	})
+}
