@@ -16,7 +16,7 @@ import (
 
 const lockName = ".lock"
 
-// Dir is a data directory that this process holds. It has one owner.
+// Dir is a data directory that this process holds. It has one owner; only Close may be called by somebody else.
 type Dir struct {
 	fsys vfs.FS
 	path string

@@ -28,7 +28,7 @@ type Config struct {
 	Deadline        time.Duration // for the answer to Capture; 10 s
 	Retry           time.Duration // until the next round when groups were missed; 15 s
 	Look            time.Duration // between two looks at the free space; 2 s
-	Limits          Limits        // 5 % of the disk but at most 1 GiB, and a quarter more
+	Limits          Limits
 }
 
 func (c Config) withDefaults() Config {
@@ -342,7 +342,7 @@ func (j *janitor) onLook(c *kit.Context) {
 		return
 	}
 	j.metrics.free.Set(float64(room.Free))
-	if !j.config.Space.update(room.Free, room.Total, j.config.Limits.orDefault(room.Total)) {
+	if !j.config.Space.update(room.Free, room.Total, j.config.Limits) {
 		return
 	}
 	if j.config.Space.Low() {

@@ -31,20 +31,12 @@ func (s *Space) update(free, total int64, limits Limits) (changed bool) {
 	return low != s.low.Load()
 }
 
-// Limits say when there is too little room. Between the two nothing changes.
+// Limits say when there is too little room. Between the two nothing changes, so that a disk at the edge does not make
+// producers stop and go.
 type Limits struct {
-	LowBytes    int64 // below it new data is refused
+	LowBytes    int64 // below it new data is refused; 0: never
 	EnoughBytes int64 // from here on it is accepted again
 }
 
-// orDefault fills in what is missing: 5 % of the disk but at most 1 GiB, and a quarter more.
-func (l Limits) orDefault(total int64) Limits {
-	if l.LowBytes == 0 {
-		l.LowBytes = min(1<<30, total/20)
-	}
-	l.EnoughBytes = max(l.EnoughBytes, l.LowBytes)
-	if l.EnoughBytes == l.LowBytes {
-		l.EnoughBytes += l.LowBytes / 4
-	}
-	return l
-}
+// LimitsFor returns limits whose upper one is a quarter above the lower one.
+func LimitsFor(low int64) Limits { return Limits{LowBytes: low, EnoughBytes: low + low/4} }
