@@ -22,7 +22,7 @@ func (a *Actor) proceed(c *kit.Context) {
 		return
 	}
 	a.collect()
-	for len(a.parked) > 0 && a.phase < lingering && a.queued <= a.settings.MaxQueuedBytes {
+	for len(a.parked) > 0 && a.phase < lingering && !a.full() {
 		next := a.parked[0]
 		a.parked[0] = received{}
 		a.parked = a.parked[1:]

@@ -20,11 +20,17 @@ func (a *Actor) onReceived(c *kit.Context, m received) {
 	switch {
 	case a.phase != serving:
 		a.drop(m)
-	case len(a.parked) > 0 || a.queued > a.settings.MaxQueuedBytes:
+	case len(a.parked) > 0 || a.full():
 		a.parked = append(a.parked, m)
 	default:
 		a.begin(c, m)
 	}
+}
+
+// full tells whether no further request may be begun: too many bytes of replies have not been sent, or the
+// window of slots has grown long behind a silent one that takes its time.
+func (a *Actor) full() bool {
+	return a.queued > a.settings.MaxQueuedBytes || a.slots.count() >= 2*a.settings.MaxInFlight
 }
 
 // drop forgets a request that will get no reply.

@@ -99,7 +99,7 @@ func (s *slots) fill(number uint64, r fetch.Frame) (silent bool) {
 	silent = one.silent
 	*one = slot{state: slotFilled, reply: r}
 	if silent {
-		*one = slot{state: slotGone}
+		*one = slot{state: slotGone, silent: true}
 	}
 	s.trim()
 	return silent

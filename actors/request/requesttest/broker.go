@@ -50,7 +50,7 @@ func New(t testing.TB, fs vfs.FS) *Broker {
 	b.Register(NodeID, "localhost", 9092)
 	b.Env = &request.Env{
 		NodeID: NodeID, Image: b.image.Load, Controller: func() int32 { return NodeID },
-		Replicas: partition.NewTable(), Disk: disk{&b.DiskLow}, Log: zerolog.Nop(), Now: time.Now,
+		Replicas: partition.NewTable(), Disk: disk{&b.DiskLow, b.options}, Log: zerolog.Nop(), Now: time.Now,
 		Settings: request.Settings{
 			RequestTimeout: 30 * time.Second, ProduceTimeout: 10 * time.Second, FetchMaxBytes: 55 << 20,
 		},
@@ -60,9 +60,17 @@ func New(t testing.TB, fs vfs.FS) *Broker {
 }
 
 // disk implements request.Disk.
-type disk struct{ low *atomic.Bool }
+type disk struct {
+	low     *atomic.Bool
+	options partition.Options
+}
 
 func (d disk) Low() bool { return d.low.Load() }
+
+func (d disk) Describe() (string, vfs.Space, error) {
+	space, err := d.options.FS.Free(d.options.LogDir)
+	return d.options.LogDir, space, err
+}
 
 // Register adds a broker to the image.
 func (b *Broker) Register(id int32, host string, port int32) {
