@@ -123,8 +123,16 @@ func (i *Image) NextProducerID() int64 { return i.nextProducerID }
 // NextGroup returns the Raft group that the next partition will get.
 func (i *Image) NextGroup() wal.GroupID { return i.nextGroup }
 
-// idHasher hashes topic ids for the persistent map. They are random, so four of their bytes will do.
+// idHasher hashes topic ids for the persistent map. Most of their bits are random; all of them count, since
+// ids may come from other clusters that draw them differently.
 type idHasher struct{}
 
-func (idHasher) Hash(id TopicID) uint32  { return binary.LittleEndian.Uint32(id[:4]) }
+// Hash implements immutable.Hasher.
+func (idHasher) Hash(id TopicID) uint32 {
+	const golden = 0x9e3779b97f4a7c15 // spreads each bit over the upper half
+	mixed := (binary.LittleEndian.Uint64(id[:8])*golden ^ binary.LittleEndian.Uint64(id[8:])) * golden
+	return uint32(mixed >> 32)
+}
+
+// Equal implements immutable.Hasher.
 func (idHasher) Equal(a, b TopicID) bool { return a == b }

@@ -66,7 +66,8 @@ func corrupt(format string, args ...any) error {
 
 func (i *Image) restoreBrokers(s *metadatapb.Snapshot) error {
 	for _, broker := range s.GetBrokers() {
-		if broker.GetId() < 0 || len(broker.GetDirectory()) != 16 || i.brokers[broker.GetId()] != nil {
+		malformed := broker.GetId() < 0 || len(broker.GetDirectory()) != 16 || broker.GetIncarnation() == 0
+		if malformed || i.brokers[broker.GetId()] != nil {
 			return corrupt("broker %d twice or malformed", broker.GetId())
 		}
 		set(&i.brokers, broker.GetId(), brokerFrom(broker))
@@ -102,6 +103,9 @@ func (i *Image) restoreTopics(topics []*metadatapb.Topic) error {
 		byName.Set(topic.Name, topic)
 		byID.Set(topic.ID, topic)
 		if key, can := unified(topic.Name); can {
+			if other, collides := collisions.Get(key); collides {
+				return corrupt("topics %s and %s, which collide", other, topic.Name)
+			}
 			collisions.Set(key, topic.Name)
 		}
 		i.partitions += len(topic.Partitions)

@@ -72,12 +72,24 @@ func EncodeSnapshot(snapshot *Snapshot) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode metadata snapshot: %w", err)
 	}
+	putHeader(data)
+	return data, nil
+}
+
+// FrameSnapshot returns the content of a snapshot file around an encoded Snapshot, as it is.
+func FrameSnapshot(body []byte) []byte {
+	data := append(make([]byte, snapshotHeaderSize), body...)
+	putHeader(data)
+	return data
+}
+
+// putHeader fills in the header in front of an encoded Snapshot.
+func putHeader(data []byte) {
 	body := data[snapshotHeaderSize:]
 	header := append(data[:0], snapshotMagic...)
 	header = binary.BigEndian.AppendUint32(header, snapshotVersion)
 	header = binary.BigEndian.AppendUint64(header, uint64(len(body)))
 	binary.BigEndian.AppendUint32(header, crc32.Checksum(body, castagnoli))
-	return data, nil
 }
 
 // DecodeSnapshot parses the content of a snapshot file. Errors wrap ErrUnknown or ErrCorrupt.

@@ -81,7 +81,7 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	},
 	{
 		Name: NodeID, Type: Int, NoDefault: true,
-		Doc: "Id of this broker.",
+		Doc: "Id of this broker, which stays with its data directory.",
 	},
 	{
 		Name: NumPartitions, Type: Int, Default: "1", Dynamic: true, accept: atLeast(1),
