@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -41,6 +42,9 @@ func Spec(config Config) kit.Spec {
 	if config.FS == nil {
 		config.FS = vfs.OS()
 	}
+	if absolute, err := filepath.Abs(config.Dir); err == nil { // what tools and clients are shown
+		config.Dir = absolute
+	}
 	return kit.Spec{New: func() kit.Actor { return newStorage(config) }, Log: config.Log}
 }
 
@@ -51,11 +55,11 @@ type rebuild struct{}
 type storage struct {
 	config   Config
 	dir      *datadir.Dir
-	space    janitor.Space
+	space    *janitor.Space
 	wal      kit.Address
 	janitor  kit.Spec
 	restarts kit.Restarts
-	wait     time.Duration // before the janitor that has failed is made anew
+	wait     time.Duration                    // before the janitor that has failed is made anew
 	groups   map[wal.GroupID]janitor.Register // for a janitor that is made anew
 	failed   bool
 }
@@ -105,10 +109,10 @@ func (s *storage) onStarted(c *kit.Context) {
 	s.wal = c.Spawn(nameWAL, walactor.Spec(walactor.Config{
 		Log: s.childLog(c, nameWAL), WAL: log, Metrics: s.config.Metrics}))
 	s.janitor = janitor.Spec(janitor.Config{
-		Log: s.childLog(c, nameJanitor), Metrics: s.config.Metrics, WAL: s.wal, FS: s.config.FS, Dir: s.config.Dir,
-		Space: &s.space, CheckpointBytes: s.config.CheckpointBytes, Limits: janitor.LimitsFor(s.config.ReserveBytes)})
+		Log: s.childLog(c, nameJanitor), Metrics: s.config.Metrics, WAL: s.wal,
+		Space: s.space, CheckpointBytes: s.config.CheckpointBytes, Limits: janitor.LimitsFor(s.config.ReserveBytes)})
 	s.spawnJanitor(c)
-	c.Parent().Tell(Opened{Dir: s.dir, WAL: s.wal, Janitor: c.Self(), Space: &s.space, Groups: groups})
+	c.Parent().Tell(Opened{Dir: s.dir, WAL: s.wal, Janitor: c.Self(), Space: s.space, Groups: groups})
 }
 
 // open locks and checks the data directory and replays the log.
@@ -125,7 +129,7 @@ func (s *storage) open() (*wal.WAL, error) {
 		_ = dir.Close() // the error worth telling is err
 		return nil, err
 	}
-	s.dir = dir
+	s.dir, s.space = dir, janitor.NewSpace(s.config.FS, dir.Path(""))
 	return log, nil
 }
 

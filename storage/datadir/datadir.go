@@ -47,7 +47,7 @@ func Open(fsys vfs.FS, dir string, nodeID int32) (*Dir, error) {
 	return d, nil
 }
 
-// Path returns the path of a name in the directory.
+// Path returns the path of a name in the directory; of the directory itself if name is empty.
 func (d *Dir) Path(name string) string { return path.Join(d.path, name) }
 
 // NodeID returns the node that the directory belongs to.

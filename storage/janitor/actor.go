@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chronik-go/chronik/actors/kit"
-	"github.com/chronik-go/chronik/storage/vfs"
 	"github.com/chronik-go/chronik/storage/wal"
 	"github.com/chronik-go/chronik/storage/walactor"
 )
@@ -19,9 +18,7 @@ type Config struct {
 	Log     zerolog.Logger
 	Metrics prometheus.Registerer // nil: counted, but shown to nobody
 	WAL     kit.Address
-	FS      vfs.FS
-	Dir     string // whose file system is watched
-	Space   *Space // what the janitor sees of it
+	Space   *Space
 
 	CheckpointBytes int64         // size of the log that starts a round; 256 MiB
 	Window          int           // groups under way at the same time; 8
@@ -37,9 +34,6 @@ func (c Config) withDefaults() Config {
 	c.Deadline = orDefault(c.Deadline, 10*time.Second)
 	c.Retry = orDefault(c.Retry, 15*time.Second)
 	c.Look = orDefault(c.Look, 2*time.Second)
-	if c.Space == nil {
-		c.Space = &Space{}
-	}
 	return c
 }
 
@@ -336,20 +330,20 @@ func (j *janitor) onReleased(c *kit.Context, m walactor.Released) {
 
 // onLook looks at the free space. A disk that cannot even tell that is reported once per look and changes nothing.
 func (j *janitor) onLook(c *kit.Context) {
-	room, err := j.config.FS.Free(j.config.Dir)
+	space := j.config.Space
+	changed, err := space.look(j.config.Limits)
 	if err != nil {
 		c.Log().Warn().Err(err).Msg("cannot find out how much room is left")
 		return
 	}
-	j.metrics.free.Set(float64(room.Free))
-	if !j.config.Space.update(room.Free, room.Total, j.config.Limits) {
-		return
-	}
-	if j.config.Space.Low() {
-		c.Log().Error().Int64("free", room.Free).Msg("disk is nearly full, new data is refused")
+	j.metrics.free.Set(float64(space.Free()))
+	switch {
+	case !changed:
+	case space.Low():
+		c.Log().Error().Int64("free", space.Free()).Msg("disk is nearly full, new data is refused")
 		j.config.WAL.Tell(walactor.Release{ReplyTo: c.Self()})
-	} else {
-		c.Log().Info().Int64("free", room.Free).Msg("disk has room again, new data is accepted")
+	default:
+		c.Log().Info().Int64("free", space.Free()).Msg("disk has room again, new data is accepted")
 	}
 }
 
