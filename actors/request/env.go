@@ -10,6 +10,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/storage/vfs"
 )
 
 // Env is what handlers know about the broker. It is built once and shared by all connections; nothing in
@@ -31,6 +32,9 @@ type Env struct {
 type Disk interface {
 	// Low says that free space is below the reserve: produce is refused.
 	Low() bool
+	// Describe returns the absolute path of the data directory and the room of its file system. It asks
+	// the file system.
+	Describe() (path string, space vfs.Space, err error)
 }
 
 // Settings are bounds on what a request may take, and the broker's own configs.

@@ -26,15 +26,21 @@ type handler struct {
 
 // handlers is the one table of what is answered here.
 var handlers = []handler{
+	{key: kmsg.ListOffsets, immediate: listOffsetsNow, waiting: listOffsets},
 	{key: kmsg.Metadata, immediate: metadataNow, waiting: metadataLater},
+	{key: kmsg.ApiVersions, immediate: apiVersions},
 	{key: kmsg.CreateTopics, waiting: createTopics},
 	{key: kmsg.DeleteTopics, waiting: deleteTopics},
+	{key: kmsg.DeleteRecords, waiting: deleteRecords},
 	{key: kmsg.InitProducerID, immediate: initProducerIDNow, waiting: initProducerID},
+	{key: kmsg.OffsetForLeaderEpoch, immediate: offsetForLeaderEpoch},
 	{key: kmsg.DescribeConfigs, immediate: describeConfigs},
 	{key: kmsg.AlterConfigs, waiting: alterConfigs},
+	{key: kmsg.DescribeLogDirs, waiting: describeLogDirs},
 	{key: kmsg.CreatePartitions, waiting: createPartitions},
 	{key: kmsg.IncrementalAlterConfigs, waiting: incrementalAlterConfigs},
 	{key: kmsg.DescribeCluster, immediate: describeCluster},
+	{key: kmsg.DescribeProducers, waiting: describeProducers},
 	{key: kmsg.DescribeTopicPartitions, immediate: describeTopicPartitions},
 }
 
