@@ -87,6 +87,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onProposed(c, m)
 	case raftactor.Started:
 		a.onGroupStarted(c, m)
+	case raftactor.Described:
+		a.onDescribed(c, m)
 	case raftactor.Offline:
 		a.onOffline(c, m)
 	case group.LeaderChanged:

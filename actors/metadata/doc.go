@@ -11,9 +11,9 @@
 //	          producer ids: nobody will get them
 //	mailbox   one by one
 //	blocks    never
-//	receives  Submit, Subscribe, AllocateProducerID, Announce; raftactor.Started, raftactor.Offline,
-//	          group.Proposed, group.LeaderChanged; applied, tick, flush, rejoin
-//	sends     raftactor.Start; group.Propose; Submitted, ImageChanged, ProducerIDAllocated;
+//	receives  Submit, Subscribe, AllocateProducerID, Announce; raftactor.Started, raftactor.Described,
+//	          raftactor.Offline, group.Proposed, group.LeaderChanged; applied, tick, flush, rejoin
+//	sends     raftactor.Start, raftactor.Describe; group.Propose; Submitted, ImageChanged, ProducerIDAllocated;
 //	          raftactor.Offline to its parent
 //
 // # From request to image

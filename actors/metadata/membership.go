@@ -1,7 +1,7 @@
 package metadata
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -32,6 +32,7 @@ type membership struct {
 
 // onStarted starts the metadata log, or finds it running.
 func (a *Actor) onStarted(c *kit.Context) {
+	a.core = a.options.Raft.Child("group-" + groupName)
 	machine := MachineConfig{
 		FS:      a.options.FS,
 		Dir:     a.options.Dir,
@@ -55,13 +56,23 @@ func (a *Actor) onStarted(c *kit.Context) {
 	})
 }
 
-// onGroupStarted learns where to propose. The group runs already when this actor was rebuilt.
+// onGroupStarted catches up with the leadership of a group that was running before this actor.
 func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
-	if m.Core.IsZero() {
-		panic(fmt.Sprintf("metadata log not started: %v", m.Err))
+	switch {
+	case m.Err == nil:
+	case errors.Is(m.Err, raftactor.ErrExists):
+		a.options.Raft.Tell(raftactor.Describe{ReplyTo: c.Self()})
+	default:
+		c.Log().Error().Err(m.Err).Msg("metadata log could not be started")
 	}
-	a.core = m.Core
-	a.flush(c)
+}
+
+func (a *Actor) onDescribed(c *kit.Context, m raftactor.Described) {
+	for _, status := range m.Groups {
+		if status.Group == image.MetadataGroup {
+			a.lead(c, status.Leader, status.Ready)
+		}
+	}
 }
 
 // onOffline passes on that the metadata log has failed for good: without it nothing can change here.
@@ -82,10 +93,15 @@ func (a *Actor) replica() uint64 {
 }
 
 func (a *Actor) onLeaderChanged(c *kit.Context, m group.LeaderChanged) {
-	a.ready = m.Ready
+	a.lead(c, m.Leader, m.Ready)
+}
+
+// lead takes note of who leads the metadata log; replica is 0 when nobody is known to.
+func (a *Actor) lead(c *kit.Context, replica uint64, ready bool) {
+	a.ready = ready
 	leader := NoController
-	if m.Leader != 0 {
-		leader = image.ReplicaID(m.Leader).Broker()
+	if replica != 0 {
+		leader = image.ReplicaID(replica).Broker()
 	}
 	a.options.Current.controller.Store(leader)
 	if a.ready {

@@ -21,7 +21,7 @@ type Submit struct {
 func (m Submit) Refuse(err error) { m.ReplyTo.Tell(Submitted{Token: m.Token, Err: refused(err)}) }
 
 // Submitted answers Submit. Event is what changed, or would have changed, as package controller lists it.
-// Err is a *protocol.Error; of its codes only REQUEST_TIMED_OUT leaves the outcome open.
+// Err has a code for protocol.CodeOf, of which only REQUEST_TIMED_OUT leaves the outcome open.
 type Submitted struct {
 	Token uint64
 	Event image.Event

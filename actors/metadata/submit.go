@@ -45,7 +45,7 @@ func (a *Actor) proposeOwn(c *kit.Context, why purpose, request any) bool {
 // flush sends what is queued if this replica leads. Changes for others wait until a broker is registered:
 // before that the cluster could not make a topic anyway, and those who are early would get an error.
 func (a *Actor) flush(c *kit.Context) {
-	if !a.ready || a.core.IsZero() {
+	if !a.ready {
 		return
 	}
 	for _, one := range a.proposals.takeQueued(a.image.HasBrokers()) {
@@ -67,6 +67,7 @@ func (a *Actor) onProposed(c *kit.Context, m group.Proposed) {
 	event, _ := m.Result.(image.Event)
 	err := refused(m.Err)
 	if rejected, is := event.(image.Rejected); is && err == nil {
+		c.Log().Error().Err(rejected.Err).Msg("checked change rejected")
 		event, err = nil, rejected.Err
 	}
 	a.settle(c, one, event, err)
