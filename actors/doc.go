@@ -14,7 +14,7 @@
 //	├─ listener-<name>         accepts sockets
 //	│  └─ conn-<n>             one Kafka connection, replies in request order
 //	│     ├─ write-<id>        one per produce request: gathers answers, owns the deadline
-//	│     ├─ fetch-<id>        one per fetch that waits for data
+//	│     ├─ fetch-<id>        one as soon as the client fetches: sessions, reads, waiting fetches
 //	│     └─ call-<id>         one per request that waits for other actors or for the disk
 //	└─ admin                   HTTP: metrics, health, status
 //

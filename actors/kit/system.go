@@ -51,9 +51,14 @@ type System struct {
 // NewSystem makes a system of its own.
 func NewSystem(config SystemConfig) *System {
 	log := config.Logger.Level(max(config.Logger.GetLevel(), zerolog.WarnLevel))
-	actors := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(zerolog.NewSlogHandler(log))
-	}))
+	actors := actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+			return slog.New(zerolog.NewSlogHandler(log))
+		}),
+		// The first dead letter of an interval starts a goroutine that lives for the interval. A Stop for a
+		// child that has just ended is a dead letter to protoactor and nothing to us.
+		actor.WithDeadLetterThrottleInterval(time.Nanosecond),
+	)
 	s := Attach(actors, config)
 	s.owned = true
 	return s
@@ -86,6 +91,9 @@ func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
 
 // deadLetterBurst is how many dead letters are logged per second; the metrics count them all.
 const deadLetterBurst = 10
+
+// Now returns the time of the system's clock.
+func (s *System) Now() time.Time { return s.clock.Now() }
 
 // Spawn makes a top-level actor.
 func (s *System) Spawn(name string, spec Spec) Address {

@@ -1,0 +1,237 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/chronik-go/chronik/actors/admin"
+	"github.com/chronik-go/chronik/actors/conn"
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/listener"
+	"github.com/chronik-go/chronik/actors/metadata"
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/storage"
+	"github.com/chronik-go/chronik/storage/janitor"
+)
+
+// Names of the children, as actors/doc.go draws them.
+const (
+	nameStorage    = "storage"
+	nameRaft       = "raft"
+	nameMetadata   = "metadata"
+	namePartitions = "partitions"
+	nameListener   = "listener-kafka"
+	nameAdmin      = "admin"
+)
+
+const (
+	drainTime   = 15 * time.Second
+	abandonTime = 5 * time.Second
+)
+
+// errStopping answers who waits for a node that is being stopped.
+var errStopping = errors.New("the node is stopping")
+
+// Actor is the root of the tree. See the package comment for its card.
+type Actor struct {
+	system  *kit.System
+	options Options
+	fail    func(error) // tells whoever runs the node that it has to stop
+
+	report   *report
+	phase    phase
+	storage  storage.Opened
+	current  *metadata.Current
+	table    *partition.Table
+	shared   *conn.Shared
+	handles  *partition.Options
+	kafka    net.Addr
+	http     net.Addr
+	endpoint image.Endpoint
+	waiting  []Await
+	restarts map[string]*kit.Restarts
+	stopping *Stop
+	draining bool // requests under way and checkpoints come before the stop
+	err      error
+}
+
+// phase is how far the node has come.
+//
+//	opening     storage opens                     → joining, failed
+//	joining     groups start, the broker registers → serving, failed
+//	serving     requests are served               → stopping, failed
+//	stopping    parts leave in reverse order
+//	failed      a reason has been told; nothing is built any more
+type phase int
+
+const (
+	opening phase = iota
+	joining
+	serving
+	stopping
+	failed
+)
+
+// Spec returns how to spawn a node. fail is called when the node has to stop by itself.
+func Spec(system *kit.System, options Options, fail func(error)) kit.Spec {
+	return kit.Spec{
+		New: func() kit.Actor {
+			a := &Actor{
+				system: system, options: options, fail: fail,
+				current: metadata.NewCurrent(), table: partition.NewTable(), restarts: map[string]*kit.Restarts{},
+			}
+			a.report = &report{
+				node: options.Config.NodeID, begun: system.Now(), current: a.current, table: a.table, now: system.Now,
+			}
+			a.report.state.Store(&reported{notReady: errStarting})
+			return a
+		},
+		Log: options.Log,
+	}
+}
+
+// Receive implements kit.Actor.
+func (a *Actor) Receive(c *kit.Context) {
+	switch m := c.Message().(type) {
+	case kit.Started:
+		a.onStarted(c)
+	case storage.Opened:
+		a.onStorageOpened(c, m)
+	case storage.Failed:
+		a.onFatal(c, m.Err)
+	case listener.Bound:
+		a.onBound(c, m)
+	case admin.Opened:
+		a.http = m.Addr
+	case admin.Failed:
+		a.onAdminFailed(c, m)
+	case metadata.ImageChanged:
+		a.onImageChanged(c, m)
+	case Await:
+		a.onAwait(m)
+	case kit.ChildFailed:
+		a.onChildFailed(c, m)
+	case kit.Terminated:
+		a.onTerminated(c, m)
+	case rebuild:
+		a.onRebuild(c, m)
+	case Stop:
+		a.onStop(c, m)
+	case listener.Drained:
+		a.onDrained(c)
+	case janitor.CheckpointsMade:
+		a.onCheckpointsMade(c, m)
+	}
+}
+
+func (a *Actor) onStarted(c *kit.Context) {
+	a.spawn(c, nameStorage)
+}
+
+// onStorageOpened builds everything that works on storage.
+func (a *Actor) onStorageOpened(c *kit.Context, m storage.Opened) {
+	a.storage = m
+	a.phase = joining
+	if err := a.prepare(c); err != nil {
+		a.onFatal(c, err)
+		return
+	}
+	for _, name := range []string{nameRaft, nameMetadata, namePartitions, nameListener, nameAdmin} {
+		a.spawn(c, name)
+	}
+	a.subscribe(c)
+}
+
+func (a *Actor) subscribe(c *kit.Context) {
+	c.Self().Child(nameMetadata).Tell(metadata.Subscribe{Who: c.Self()})
+}
+
+// onBound tells the metadata where clients reach this node.
+func (a *Actor) onBound(c *kit.Context, m listener.Bound) {
+	if m.Err != nil {
+		a.onFatal(c, fmt.Errorf("listen for Kafka clients on %s: %w; another process may use the port",
+			a.options.Config.Bind.Kafka, m.Err))
+		return
+	}
+	rebound := a.kafka != nil
+	a.kafka = m.Addr
+	a.endpoint = advertised(a.options.Config, m.Addr)
+	c.Self().Child(nameMetadata).Tell(metadata.Announce{Endpoints: []image.Endpoint{a.endpoint}})
+	if rebound && a.phase == serving {
+		c.Self().Child(nameListener).Tell(listener.Open{})
+	}
+}
+
+// onImageChanged opens the listener once the image knows this node under its address. The data directory
+// learns the id of its cluster before that.
+func (a *Actor) onImageChanged(c *kit.Context, m metadata.ImageChanged) {
+	if id := m.Image.ClusterID(); id != "" && a.storage.Dir.ClusterID() == "" {
+		if err := a.storage.Dir.JoinCluster(id); err != nil {
+			a.onFatal(c, err)
+			return
+		}
+	}
+	if a.phase != joining || a.kafka == nil || !registered(m.Image, a.options.Config.NodeID, a.endpoint) {
+		return
+	}
+	a.phase = serving
+	c.Self().Child(nameListener).Tell(listener.Open{})
+	a.publish(nil)
+	a.answer(Ready{Kafka: a.kafka, Admin: a.http})
+}
+
+// onAdminFailed stops a node that was told to serve HTTP and cannot; later it only says so.
+func (a *Actor) onAdminFailed(c *kit.Context, m admin.Failed) {
+	if a.phase < serving {
+		a.onFatal(c, m.Err)
+		return
+	}
+	c.Log().Error().Err(m.Err).Msg("no HTTP listener until the node is started again")
+}
+
+func (a *Actor) onAwait(m Await) {
+	switch a.phase {
+	case serving:
+		m.ReplyTo.Tell(Ready{Kafka: a.kafka, Admin: a.http})
+	case stopping:
+		m.ReplyTo.Tell(Ready{Err: errStopping})
+	case failed:
+		m.ReplyTo.Tell(Ready{Err: a.err})
+	default:
+		a.waiting = append(a.waiting, m)
+	}
+}
+
+func (a *Actor) answer(ready Ready) {
+	for _, m := range a.waiting {
+		m.ReplyTo.Tell(ready)
+	}
+	a.waiting = nil
+}
+
+// onFatal gives the node up: whoever runs it hears why and takes it down. Clients get no more answers, which
+// is right when the log cannot be trusted any more.
+func (a *Actor) onFatal(c *kit.Context, err error) {
+	if a.phase == failed {
+		return
+	}
+	if a.phase >= serving {
+		c.Log().Error().Err(err).Msg("the node stops serving")
+	}
+	a.phase, a.err = failed, err
+	a.publish(err)
+	a.answer(Ready{Err: err})
+	a.fail(err)
+	c.Stop(c.Self().Child(nameListener))
+	a.maybeStopped(c)
+}
+
+// publish tells the HTTP listener whether clients are served.
+func (a *Actor) publish(notReady error) {
+	address := net.JoinHostPort(a.endpoint.Host, strconv.Itoa(int(a.endpoint.Port)))
+	a.report.state.Store(&reported{notReady: notReady, kafka: address})
+}

@@ -1,0 +1,213 @@
+package broker
+
+import (
+	crand "crypto/rand"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/chronik-go/chronik/actors/admin"
+	"github.com/chronik-go/chronik/actors/config"
+	"github.com/chronik-go/chronik/actors/conn"
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/listener"
+	"github.com/chronik-go/chronik/actors/metadata"
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	kafka "github.com/chronik-go/chronik/actors/metadata/image/config"
+	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/actors/partitions"
+	"github.com/chronik-go/chronik/actors/request"
+	"github.com/chronik-go/chronik/actors/request/fetch"
+	"github.com/chronik-go/chronik/raftactor"
+	"github.com/chronik-go/chronik/storage"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+)
+
+// listenerName is what the one Kafka listener is called, in the tree and in the image.
+const listenerName = "kafka"
+
+// Bounds that all partition logs of the node share.
+const (
+	maxOpenFiles  = 4096
+	maxIndexBytes = 64 << 20
+)
+
+// prepare makes what the parts share once the data directory is known.
+func (a *Actor) prepare(c *kit.Context) error {
+	settings := a.options.Config
+	dir := a.storage.Dir.Path("topics")
+	if err := a.options.FS.MkdirAll(dir); err != nil {
+		return fmt.Errorf("make directory of the topics: %w", err)
+	}
+	if err := partitionlog.RemoveDeleted(a.options.FS, dir); err != nil {
+		return fmt.Errorf("finish removing deleted topics: %w", err)
+	}
+	a.handles = &partition.Options{
+		FS: a.options.FS, LogDir: dir, Handles: partitionlog.NewHandleCache(maxOpenFiles, maxIndexBytes),
+		Raft: c.Self().Child(nameRaft), Log: a.options.Log,
+	}
+	budget := kit.NewBudget(int64(settings.Limits.RequestMemory))
+	sessions := fetch.NewSessions(int(settings.Limits.FetchSessions), rand.Uint32())
+	a.shared = &conn.Shared{
+		Env:      a.env(c),
+		Budget:   budget,
+		Sessions: sessions,
+		Metrics:  conn.NewMetrics(a.options.Registry, sessions, budget),
+		Settings: conn.Settings{
+			MaxRequestBytes: int(settings.Limits.RequestBytes), MaxHeldBytes: int64(settings.Limits.ConnectionMemory),
+			MaxInFlight: int(settings.Limits.Pipeline), MaxIdle: settings.Limits.IdleTime,
+			MaxStall: settings.Limits.StallTime, MaxWriteStall: settings.Limits.StallTime,
+		},
+	}
+	return nil
+}
+
+// env is what request handlers know about this node.
+func (a *Actor) env(c *kit.Context) *request.Env {
+	settings := a.options.Config
+	return &request.Env{
+		NodeID:     settings.NodeID,
+		Image:      a.current.Image,
+		Controller: a.current.Controller,
+		Replicas:   a.table,
+		Metadata:   c.Self().Child(nameMetadata),
+		Partitions: c.Self().Child(namePartitions),
+		Disk:       a.storage.Space,
+		Settings: request.Settings{
+			RequestTimeout: settings.Limits.RequestTime,
+			ProduceTimeout: settings.Limits.ProduceTime,
+			FetchMaxBytes:  int32(settings.Limits.FetchBytes),
+			Static:         staticConfigs(settings),
+		},
+		Log: a.options.Log,
+		Now: a.system.Now,
+	}
+}
+
+// spawn builds a child by its name, the first time or again.
+func (a *Actor) spawn(c *kit.Context, name string) {
+	switch name {
+	case nameStorage:
+		c.Spawn(name, a.storageSpec())
+	case nameRaft:
+		c.Spawn(name, a.raftSpec())
+	case nameMetadata:
+		spec, err := a.metadataSpec(c)
+		if err != nil {
+			a.onFatal(c, err)
+			return
+		}
+		c.Spawn(name, spec)
+	case namePartitions:
+		c.Spawn(name, a.partitionsSpec(c))
+	case nameListener:
+		c.Spawn(name, a.listenerSpec(c))
+	case nameAdmin:
+		if a.options.Config.Bind.Metrics != "" {
+			c.Spawn(name, a.adminSpec(c))
+		}
+	}
+}
+
+func (a *Actor) storageSpec() kit.Spec {
+	settings := a.options.Config
+	return storage.Spec(storage.Config{
+		FS: a.options.FS, Dir: settings.DataDir, NodeID: settings.NodeID,
+		WALFileBytes:    int64(settings.Storage.WALFileBytes),
+		CheckpointBytes: int64(settings.Storage.CheckpointBytes),
+		ReserveBytes:    int64(settings.Storage.ReserveBytes),
+		Metrics:         a.options.Registry, Log: a.options.Log,
+	})
+}
+
+func (a *Actor) raftSpec() kit.Spec {
+	return raftactor.HostSpec(raftactor.Config{
+		WAL: a.storage.WAL, Janitor: a.storage.Janitor, Log: a.options.Log,
+	})
+}
+
+func (a *Actor) metadataSpec(c *kit.Context) (kit.Spec, error) {
+	settings := a.options.Config
+	var endpoints []image.Endpoint
+	if a.kafka != nil {
+		endpoints = []image.Endpoint{a.endpoint}
+	}
+	id, err := image.ParseTopicID(a.storage.Dir.ID()) // directory ids have the same form
+	if err != nil {
+		return kit.Spec{}, fmt.Errorf("id of the data directory: %w", err)
+	}
+	return metadata.Spec(metadata.Options{
+		NodeID:    settings.NodeID,
+		Directory: id,
+		Endpoints: endpoints,
+		ClusterID: a.storage.Dir.ClusterID(),
+		Static:    staticConfigs(settings),
+		FS:        a.options.FS,
+		Dir:       a.storage.Dir.Path("metadata"),
+		Raft:      c.Self().Child(nameRaft),
+		Voters:    []uint64{uint64(image.NewReplicaID(settings.NodeID, 1))},
+		Current:   a.current,
+		Random:    crand.Reader,
+		Log:       a.options.Log,
+	})
+}
+
+func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
+	settings := a.options.Config
+	static := staticConfigs(settings)
+	return partitions.Spec(partitions.Options{
+		NodeID:    settings.NodeID,
+		Table:     a.table,
+		Metadata:  c.Self().Child(nameMetadata),
+		Partition: a.handles,
+		Configure: func(i *image.Image, topic *image.Topic) *partition.Config {
+			return partition.ConfigOf(kafka.LayersOf(i, settings.NodeID, static, topic))
+		},
+		RetentionInterval: settings.Log.RetentionCheckInterval,
+		Log:               a.options.Log,
+	})
+}
+
+func (a *Actor) listenerSpec(c *kit.Context) kit.Spec {
+	address := a.options.Config.Bind.Kafka
+	if a.kafka != nil {
+		address = a.kafka.String() // the port that clients know
+	}
+	return listener.Spec(listener.Options{
+		Name: listenerName, Address: address, MaxConnections: int(a.options.Config.Limits.Connections),
+		MaxPerHost: int(a.options.Config.Limits.Connections), Held: true,
+		Events: c.Self(), Shared: a.shared, Log: a.options.Log,
+	})
+}
+
+func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
+	return admin.Spec(admin.Options{
+		Address:  a.options.Config.Bind.Metrics,
+		APIKey:   a.options.Config.Admin.APIKey,
+		Pprof:    a.options.Config.Admin.Pprof,
+		Gatherer: a.options.Registry,
+		Ready:    a.report.Ready,
+		Status:   a.report.Status,
+		Owner:    c.Self(),
+		Log:      a.options.Log,
+	})
+}
+
+// advertised returns what clients are told: the configured address, with the listener's real port if the
+// configuration left it to the system.
+func advertised(settings config.Config, bound net.Addr) image.Endpoint {
+	host, text, _ := net.SplitHostPort(settings.Advertise.Kafka) // the configuration was validated
+	port, _ := strconv.Atoi(text)
+	if tcp, ok := bound.(*net.TCPAddr); ok && port == 0 {
+		port = tcp.Port
+	}
+	return image.Endpoint{Listener: listenerName, Host: host, Port: int32(port), SecurityProtocol: "PLAINTEXT"}
+}
+
+// registered tells whether the image knows this node under its address.
+func registered(i *image.Image, node int32, endpoint image.Endpoint) bool {
+	broker := i.Broker(node)
+	return broker != nil && slices.Contains(broker.Endpoints, endpoint)
+}

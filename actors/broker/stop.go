@@ -1,0 +1,70 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/listener"
+	"github.com/chronik-go/chronik/storage/janitor"
+)
+
+// leaving is the order in which the parts stop: those who ask before those who answer.
+var leaving = []string{nameListener, nameAdmin, namePartitions, nameMetadata, nameRaft, nameStorage}
+
+// onStop begins an orderly stop: requests under way first, then a checkpoint so that the next start has
+// nothing to replay, then the parts in reverse order.
+func (a *Actor) onStop(c *kit.Context, m Stop) {
+	if a.stopping != nil {
+		m.ReplyTo.Tell(Stopped{Err: errStopping})
+		return
+	}
+	a.stopping = &m
+	a.answer(Ready{Err: errStopping})
+	was := a.phase
+	a.publish(errStopping)
+	if a.phase != failed {
+		a.phase = stopping
+	}
+	if was == serving {
+		a.draining = true
+		c.Self().Child(nameListener).Tell(listener.Drain{Within: m.Within, ReplyTo: c.Self()})
+		return
+	}
+	a.maybeStopped(c)
+}
+
+// onDrained makes everything durable where it belongs.
+func (a *Actor) onDrained(c *kit.Context) {
+	if a.stopping == nil {
+		return
+	}
+	c.Stop(c.Self().Child(nameListener))
+	a.storage.Janitor.Tell(janitor.CheckpointNow{ReplyTo: c.Self()})
+}
+
+func (a *Actor) onCheckpointsMade(c *kit.Context, m janitor.CheckpointsMade) {
+	if m.Err != nil {
+		c.Log().Warn().Err(m.Err).Msg("no checkpoint at the stop; the next start replays the log")
+	}
+	a.draining = false
+	a.maybeStopped(c)
+}
+
+// maybeStopped stops the next part, or answers when the last one has gone.
+func (a *Actor) maybeStopped(c *kit.Context) {
+	if a.stopping == nil || (a.draining && a.phase != failed) {
+		return
+	}
+	for _, name := range leaving {
+		if a.alive(c, name) {
+			c.Stop(c.Self().Child(name))
+			return
+		}
+	}
+	err := a.err
+	if err != nil {
+		err = fmt.Errorf("the node had failed: %w", err)
+	}
+	a.stopping.ReplyTo.Tell(Stopped{Err: err})
+	c.Stop(c.Self())
+}
