@@ -1,0 +1,2 @@
+// Package sarama drives github.com/IBM/sarama, with its idempotent producer.
+package sarama
