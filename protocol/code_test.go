@@ -21,7 +21,9 @@ func TestCodeNamesAreKafkas(t *testing.T) {
 			t.Errorf("code %d: got %s, want %s", code, code, want)
 		}
 	}
-	for code, want := range map[Code]string{-1: "UNKNOWN_SERVER_ERROR", 0: "NONE", -2: "CODE_-2", 9999: "CODE_9999"} {
+	for code, want := range map[Code]string{
+		-1: "UNKNOWN_SERVER_ERROR", 0: "NONE", -2: "CODE_-2", 9999: "CODE_9999",
+	} {
 		if code.String() != want {
 			t.Errorf("code %d: got %s, want %s", int16(code), code, want)
 		}
@@ -49,7 +51,8 @@ func TestCodeOf(t *testing.T) {
 }
 
 func TestMessageOfTellsPeersOnlyWhatIsMeantForThem(t *testing.T) {
-	if m := MessageOf(fmt.Errorf("open /secret/path: %w", Errorf(InvalidRequest, "no"))); m == nil || *m != "no" {
+	outer := fmt.Errorf("open /secret/path: %w", Errorf(InvalidRequest, "no"))
+	if m := MessageOf(outer); m == nil || *m != "no" {
 		t.Errorf("got %v, want the inner message", m)
 	}
 	if m := MessageOf(errors.New("open /secret/path")); m != nil {

@@ -18,7 +18,8 @@ func newRand(t *testing.T) *rand.Rand {
 
 // frameOf encodes a request as a client does, without the length prefix.
 func frameOf(request kmsg.Request, correlationID int32, clientID string) []byte {
-	return kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(nil, request, correlationID)[4:]
+	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID))
+	return formatter.AppendRequest(nil, request, correlationID)[4:]
 }
 
 // bodyOf encodes the body of a request alone.

@@ -69,7 +69,8 @@ func TestUnsupportedVersionsCarryTheHeader(t *testing.T) {
 	}{
 		{"api versions of the future", []byte{0, 18, 0, 99, 0, 0, 0, 42, 0, 1, 'c', 0, 1, 2, 3},
 			Header{Key: 18, Version: 99, CorrelationID: 42, ClientID: "c"}},
-		{"produce 2", []byte{0, 0, 0, 2, 0, 0, 0, 42, 0, 1, 'c'}, Header{Key: 0, Version: 2, CorrelationID: 42, ClientID: "c"}},
+		{"produce 2", []byte{0, 0, 0, 2, 0, 0, 0, 42, 0, 1, 'c'},
+			Header{Key: 0, Version: 2, CorrelationID: 42, ClientID: "c"}},
 		{"negative version", []byte{0, 3, 0xff, 0xff, 0, 0, 0, 42, 0, 1, 'c'},
 			Header{Key: 3, Version: -1, CorrelationID: 42, ClientID: "c"}},
 		{"unknown api", []byte{0, 250, 0, 0, 0, 0, 0, 42}, Header{Key: 250, CorrelationID: 42}},

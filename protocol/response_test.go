@@ -50,7 +50,9 @@ func TestResponsesOfEveryVersionDecodeAgain(t *testing.T) {
 // KIP-511: the header of an ApiVersions response never changes, and a version that the broker does not know
 // is answered in version 0.
 func TestApiVersionsResponses(t *testing.T) {
-	for _, c := range []struct{ asked, answered int16 }{{0, 0}, {2, 2}, {3, 3}, {4, 4}, {5, 0}, {99, 0}, {-1, 0}} {
+	for _, c := range []struct{ asked, answered int16 }{
+		{0, 0}, {2, 2}, {3, 3}, {4, 4}, {5, 0}, {99, 0}, {-1, 0},
+	} {
 		body := kmsg.NewPtrApiVersionsResponse()
 		header := Header{Key: 18, Version: c.asked, CorrelationID: 7}
 		frame := AppendResponse([]byte("before"), header, body)[len("before"):]

@@ -87,7 +87,8 @@ func TestTaggedFieldsAreCountedOverTheWholeRequest(t *testing.T) {
 	for i := 0; i < topics; i++ {
 		body = append(body, 1, 2, 100, 0, 101, 0) // empty name, two tags
 	}
-	refuses(t, int16(kmsg.DescribeTopicPartitions), 0, append(body, 0, 0, 0, 0, 0xff, 0), "too many tagged fields")
+	body = append(body, 0, 0, 0, 0, 0xff, 0)
+	refuses(t, int16(kmsg.DescribeTopicPartitions), 0, body, "too many tagged fields")
 }
 
 // The decoder looks into the tags it knows, so the walker must too: a structure inside a tag ends with
@@ -127,5 +128,6 @@ func TestNullIsLegalOnlyWhereTheSchemaSaysSo(t *testing.T) {
 	if _, err := checkBody(int16(kmsg.DescribeLogDirs), 2, []byte{0, 0}); err != nil {
 		t.Errorf("all topics: got %v", err)
 	}
-	refuses(t, int16(kmsg.ApiVersions), 3, join(uvarintBytes(1<<15+1), make([]byte, 1<<15), []byte{1, 0}), "too long")
+	long := join(uvarintBytes(1<<15+1), make([]byte, 1<<15), []byte{1, 0})
+	refuses(t, int16(kmsg.ApiVersions), 3, long, "too long")
 }

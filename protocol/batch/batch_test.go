@@ -5,8 +5,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/chronik-go/chronik/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-go/chronik/protocol"
 )
 
 func TestEveryFieldIsWhereKafkaHasIt(t *testing.T) {
@@ -147,8 +148,8 @@ func TestPeekHeaderRefusesWhatIsNoBatch(t *testing.T) {
 }
 
 func TestMarkersAreControlBatches(t *testing.T) {
-	b := Build(Options{Control: true, Transactional: true, Producer: &Producer{ID: 9, Epoch: 1, Sequence: NoSequence}},
-		Marker(true, 3, 1000))
+	producer := &Producer{ID: 9, Epoch: 1, Sequence: NoSequence}
+	b := Build(Options{Control: true, Transactional: true, Producer: producer}, Marker(true, 3, 1000))
 	r := recordsOf(t, b)
 	if !b.IsControl() || len(r) != 1 || !bytes.Equal(r[0].Key, []byte{0, 0, 0, 1}) ||
 		!bytes.Equal(r[0].Value, []byte{0, 0, 0, 0, 0, 3}) {

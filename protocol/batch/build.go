@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 
-	"github.com/chronik-go/chronik/protocol"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/chronik-go/chronik/protocol"
 )
 
 // Producer is who writes a batch idempotently.

@@ -7,7 +7,8 @@
 //	12  leader epoch          int32    stamped by the leader
 //	16  magic                 int8     2
 //	17  CRC-32C               uint32   of everything from 21 to the end
-//	21  attributes            int16    codec 0-2, log append time 3, transactional 4, control 5, delete horizon 6
+//	21  attributes            int16    bits 0-2 codec, 3 log append time, 4 transactional,
+//	                                  5 control, 6 delete horizon
 //	23  last offset delta     int32
 //	27  base timestamp        int64    milliseconds
 //	35  max timestamp         int64

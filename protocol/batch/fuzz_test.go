@@ -10,8 +10,8 @@ import (
 func seeds(f *testing.F) {
 	for _, codec := range codecs {
 		f.Add([]byte(Build(Options{Codec: codec}, three()...)))
-		f.Add([]byte(Build(Options{Codec: codec, Producer: &Producer{ID: 1, Epoch: 1, Sequence: 1}, Transactional: true},
-			three()...)))
+		producer := &Producer{ID: 1, Epoch: 1, Sequence: 1}
+		f.Add([]byte(Build(Options{Codec: codec, Producer: producer, Transactional: true}, three()...)))
 	}
 	f.Add([]byte(Build(Options{Control: true}, Marker(true, 1, 1))))
 	f.Add([]byte(Build(Options{})))

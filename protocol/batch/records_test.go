@@ -7,11 +7,12 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/chronik-go/chronik/protocol"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/chronik-go/chronik/protocol"
 )
 
 func TestRecordsComeBackFromEveryCodec(t *testing.T) {
@@ -83,15 +84,18 @@ func TestOtherFramingsAreRead(t *testing.T) {
 		want[i].Timestamp -= 1000 - NoTimestamp // withRecords has no base timestamp
 		want[i].Offset = protocol.Offset(i)
 	}
+	small := lz4With(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false))
+	gzips := append(compress(Gzip, plain[:half]), compress(Gzip, plain[half:])...)
+	frames := append(compress(Zstd, plain[:half]), compress(Zstd, plain[half:])...)
 	for name, b := range map[string]Batch{
 		"raw snappy":                withRecords(Snappy, 3, snappy.Encode(nil, plain)),
 		"xerial in two blocks":      withRecords(Snappy, 3, xerial),
-		"lz4 of the Java client":    withRecords(LZ4, 3, lz4With(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false))),
+		"lz4 of the Java client":    withRecords(LZ4, 3, small),
 		"lz4 with block checksums":  withRecords(LZ4, 3, lz4With(lz4.BlockChecksumOption(true))),
 		"lz4 with content size":     withRecords(LZ4, 3, lz4With(lz4.SizeOption(uint64(len(plain))))),
 		"zstd as a stream":          withRecords(Zstd, 3, zstdStream()),
-		"gzip of two members":       withRecords(Gzip, 3, append(compress(Gzip, plain[:half]), compress(Gzip, plain[half:])...)),
-		"zstd of two frames":        withRecords(Zstd, 3, append(compress(Zstd, plain[:half]), compress(Zstd, plain[half:])...)),
+		"gzip of two members":       withRecords(Gzip, 3, gzips),
+		"zstd of two frames":        withRecords(Zstd, 3, frames),
 		"nothing but uncompressed ": withRecords(NoCompression, 3, plain),
 	} {
 		t.Run(name, func(t *testing.T) { sameRecords(t, recordsOf(t, b), want) })

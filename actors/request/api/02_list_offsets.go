@@ -161,7 +161,8 @@ func (o *offsetListing) partition(topic string, p *kmsg.ListOffsetsRequestTopicP
 	if code != protocol.None {
 		return code
 	}
-	s, code := o.standing(replica, protocol.LeaderEpoch(p.CurrentLeaderEpoch), o.request.ReplicaID == debuggingReplica)
+	anyReplica := o.request.ReplicaID == debuggingReplica
+	s, code := o.standing(replica, protocol.LeaderEpoch(p.CurrentLeaderEpoch), anyReplica)
 	if code != protocol.None {
 		return code
 	}

@@ -50,7 +50,9 @@ func orders(t *testing.T) *host {
 	h := newHost(t)
 	h.topic("orders", 2, nil)
 	h.lead("orders", 0, hostNode, 3, true)
-	record := func(timestamp int64) batch.Record { return batch.Record{Timestamp: timestamp, Value: []byte("v")} }
+	record := func(timestamp int64) batch.Record {
+		return batch.Record{Timestamp: timestamp, Value: []byte("v")}
+	}
 	h.write("orders", 0, batch.Build(batch.Options{Codec: batch.LZ4}, record(100), record(300), record(200)))
 	h.lead("orders", 0, hostNode, 5, true)
 	h.write("orders", 0, batch.Build(batch.Options{}, record(400), record(400)))

@@ -22,7 +22,8 @@ import (
 func apiVersions(env *request.Env, _ request.Client, r *protocol.Request) kmsg.Response {
 	body := r.Body.(*kmsg.ApiVersionsRequest)
 	response := kmsg.NewPtrApiVersionsResponse()
-	if body.Version >= 3 && !(namesSoftware(body.ClientSoftwareName) && namesSoftware(body.ClientSoftwareVersion)) {
+	named := namesSoftware(body.ClientSoftwareName) && namesSoftware(body.ClientSoftwareVersion)
+	if body.Version >= 3 && !named {
 		response.ErrorCode = int16(protocol.InvalidRequest)
 		return response
 	}

@@ -20,7 +20,9 @@ func epochRequest(topic string, index, current, epoch int32) *kmsg.OffsetForLead
 	return r
 }
 
-func (h *host) wantEpochEnd(name string, r *kmsg.OffsetForLeaderEpochRequest, code protocol.Code, epoch int32, end int64) {
+func (h *host) wantEpochEnd(name string, r *kmsg.OffsetForLeaderEpochRequest, code protocol.Code,
+	epoch int32, end int64,
+) {
 	h.Helper()
 	for version := int16(2); version <= 4; version++ {
 		r.Version = version

@@ -65,7 +65,8 @@ func (d *producerDescription) Response() kmsg.Response {
 	return response
 }
 
-func describedPartition(index int32, item *proposal, invalid string) kmsg.DescribeProducersResponseTopicPartition {
+func describedPartition(index int32, item *proposal, invalid string,
+) kmsg.DescribeProducersResponseTopicPartition {
 	answer := kmsg.NewDescribeProducersResponseTopicPartition()
 	answer.Partition, answer.ErrorCode = index, int16(item.code)
 	if invalid != "" {

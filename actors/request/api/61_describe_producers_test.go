@@ -1,6 +1,7 @@
 package api
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -26,18 +27,15 @@ func (h *host) producers(r *kmsg.DescribeProducersRequest) []kmsg.DescribeProduc
 func TestDescribeProducers(t *testing.T) {
 	h := orders(t)
 	records := []batch.Record{{Timestamp: 1000, Value: []byte("a")}, {Timestamp: 2000, Value: []byte("b")}}
-	h.write("orders", 0, batch.Build(batch.Options{Producer: &batch.Producer{ID: 77, Epoch: 3, Sequence: 0}}, records...))
+	producer := &batch.Producer{ID: 77, Epoch: 3, Sequence: 0}
+	h.write("orders", 0, batch.Build(batch.Options{Producer: producer}, records...))
 	got := h.producers(producersRequest("orders", 0))[0]
 	wantCode(t, "producers", got.ErrorCode, protocol.None)
 	want := kmsg.DescribeProducersResponseTopicPartitionActiveProducer{
-		ProducerID: 77, ProducerEpoch: 3, LastSequence: 1, LastTimestamp: 2000, CoordinatorEpoch: -1, CurrentTxnStartOffset: -1,
+		ProducerID: 77, ProducerEpoch: 3, LastSequence: 1, LastTimestamp: 2000,
+		CoordinatorEpoch: -1, CurrentTxnStartOffset: -1,
 	}
-	if len(got.ActiveProducers) != 1 || got.ActiveProducers[0].ProducerID != want.ProducerID ||
-		got.ActiveProducers[0].ProducerEpoch != want.ProducerEpoch ||
-		got.ActiveProducers[0].LastSequence != want.LastSequence ||
-		got.ActiveProducers[0].LastTimestamp != want.LastTimestamp ||
-		got.ActiveProducers[0].CoordinatorEpoch != want.CoordinatorEpoch ||
-		got.ActiveProducers[0].CurrentTxnStartOffset != want.CurrentTxnStartOffset {
+	if len(got.ActiveProducers) != 1 || !reflect.DeepEqual(got.ActiveProducers[0], want) {
 		t.Errorf("got %+v, want %+v", got.ActiveProducers, want)
 	}
 }
@@ -54,7 +52,8 @@ func TestDescribeProducersErrors(t *testing.T) {
 	wantCode(t, "no such partition", got[2].ErrorCode, protocol.UnknownTopicOrPartition)
 	wantCode(t, "named again", got[3].ErrorCode, protocol.None)
 
-	wantCode(t, "no such topic", h.producers(producersRequest("nobody", 0))[0].ErrorCode, protocol.UnknownTopicOrPartition)
+	unknown := h.producers(producersRequest("nobody", 0))[0]
+	wantCode(t, "no such topic", unknown.ErrorCode, protocol.UnknownTopicOrPartition)
 	invalid := h.producers(producersRequest("no/name", 0))[0]
 	wantCode(t, "no name", invalid.ErrorCode, protocol.InvalidTopicException)
 	if invalid.ErrorMessage == nil || !strings.Contains(*invalid.ErrorMessage, "no/name") {
@@ -62,5 +61,6 @@ func TestDescribeProducersErrors(t *testing.T) {
 	}
 
 	h.leaders[topicPartition{"orders", 0}].silent = true
-	wantCode(t, "silent leader", h.producers(producersRequest("orders", 0))[0].ErrorCode, protocol.RequestTimedOut)
+	silent := h.producers(producersRequest("orders", 0))[0]
+	wantCode(t, "silent leader", silent.ErrorCode, protocol.RequestTimedOut)
 }

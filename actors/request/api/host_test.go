@@ -65,9 +65,8 @@ func newHost(t *testing.T) *host {
 		ClusterId: "cluster", Features: map[string]int32{"b.feature": 2, "a.feature": 1, "off": 0},
 	}}})
 	for id := int32(hostNode); id <= 2; id++ {
-		h.apply(&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
-			Id: id, Directory: append(make([]byte, 15), byte(id)),
-		}}})
+		broker := &metadatapb.RegisterBroker{Id: id, Directory: append(make([]byte, 15), byte(id))}
+		h.apply(&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: broker}})
 	}
 	return h
 }

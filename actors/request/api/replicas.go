@@ -31,14 +31,15 @@ type standing struct {
 // standing checks what KIP-320 demands of a request that names the leader epoch it knows, or
 // NoLeaderEpoch, and that this broker leads the partition, unless any replica will do. The epoch comes
 // first: a client that is behind hears that, whoever leads.
-func (l look) standing(replica *partition.Replica, epoch protocol.LeaderEpoch, any bool) (standing, protocol.Code) {
+func (l look) standing(replica *partition.Replica, epoch protocol.LeaderEpoch, anyReplica bool,
+) (standing, protocol.Code) {
 	s := standing{leadership: replica.Leadership(), view: replica.View()}
 	switch {
 	case epoch != protocol.NoLeaderEpoch && epoch < s.leadership.Epoch:
 		return s, protocol.FencedLeaderEpoch
 	case epoch != protocol.NoLeaderEpoch && epoch > s.leadership.Epoch:
 		return s, protocol.UnknownLeaderEpoch
-	case s.leadership.Node != l.env.NodeID && !any, s.view == nil:
+	case s.leadership.Node != l.env.NodeID && !anyReplica, s.view == nil:
 		return s, protocol.NotLeaderOrFollower
 	}
 	return s, protocol.None
