@@ -33,7 +33,7 @@ func boundMemory(m config.Memory, environ []string) config.Size {
 	}
 	limit := m.Limit
 	if limit == 0 {
-		limit = config.Size(heapShare * float64(availableMemory(os.ReadFile)))
+		limit = config.Size(heapShare*float64(availableMemory(os.ReadFile))) &^ (1<<20 - 1) // whole MiB read better
 	}
 	if limit > 0 {
 		debug.SetMemoryLimit(int64(limit))
