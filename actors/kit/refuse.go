@@ -80,7 +80,7 @@ func (s *System) deadLetter(kind *kind, who string, message any) {
 	if _, ok := message.(Reply); ok || s.closing.Load() {
 		return
 	}
-	s.sampled.Debug().Str("actor", who).Type("message", message).Msg("dead letter")
+	s.sampled.Debug().Str("actor", who).Type("type", message).Msg("dead letter")
 }
 
 func refuseNowhere(message any) {

@@ -49,7 +49,7 @@ func (c *cell) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who 
 // where it began.
 func (s *System) reportPanic(log *zerolog.Logger, kind *kind, who string, reason, message any) {
 	kind.failures.Inc()
-	log.Error().Str("actor", who).Type("message", message).Str("reason", fmt.Sprint(reason)).
+	log.Error().Str("actor", who).Type("handling", message).Str("reason", fmt.Sprint(reason)).
 		Bytes("stack", debug.Stack()).Msg("actor failed")
 }
 
