@@ -37,6 +37,12 @@ func (l *Log) Capture() (flush func() (State, error), err error) {
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
+	if s := l.last(); s.rewriteIndex.Load() && s.index.Load() != nil {
+		// A reader has rebuilt the index of the active segment; as it is in memory, the files may have it too.
+		if err := l.load(); err != nil {
+			return nil, l.files.fail(err)
+		}
+	}
 	c := &capture{files: l.files, producers: l.producers.Clone()}
 	c.state = state{start: l.start, end: l.end, first: l.segments[0].base, active: l.active, epochs: l.epochs}
 	c.state.active.indexes = indexes{}

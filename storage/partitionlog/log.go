@@ -186,12 +186,14 @@ func (l *Log) shouldRoll(b batch.Batch) bool {
 	if a.size == 0 {
 		return false
 	}
+	if a.size+int64(len(b)) > maxSegmentBytes || !a.fits(b.LastOffset()) {
+		return true
+	}
 	if decided, roll := l.replay.decide(l, b); decided {
 		return roll
 	}
 	aged := a.firstTimestamp >= 0 && b.MaxTimestamp()-a.firstTimestamp > l.config.rollAfterMs(a.base)
-	return a.size+int64(len(b)) > l.config.SegmentBytes || aged ||
-		a.full(l.config.MaxIndexBytes) || !a.fits(b.LastOffset())
+	return a.size+int64(len(b)) > l.config.SegmentBytes || aged || a.full(l.config.MaxIndexBytes)
 }
 
 // roll closes the active segment, which is not empty, and begins an empty one at the end of the log. Its

@@ -48,20 +48,3 @@ func (x offsetIndex) below(relative int32) int {
 func (x offsetIndex) floorPosition(position SegmentPosition) int {
 	return sort.Search(x.entries(), func(i int) bool { return x.position(i) > position }) - 1
 }
-
-// sound tells whether the entries could belong to a segment of that size: whole, strictly ascending in both
-// columns and inside the file.
-func (x offsetIndex) sound(size SegmentPosition) bool {
-	if len(x)%offsetEntrySize != 0 {
-		return false
-	}
-	lastRelative, lastPosition := int32(-1), SegmentPosition(-1)
-	for i := range x.entries() {
-		relative, position := x.relative(i), x.position(i)
-		if relative <= lastRelative || position <= lastPosition || position >= size {
-			return false
-		}
-		lastRelative, lastPosition = relative, position
-	}
-	return true
-}

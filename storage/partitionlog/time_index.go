@@ -44,20 +44,3 @@ func (x timeIndex) lastTimestamp() int64 {
 	}
 	return x.timestamp(x.entries() - 1)
 }
-
-// sound tells whether the entries could be those of a time index: whole, timestamps strictly ascending,
-// offsets ascending.
-func (x timeIndex) sound() bool {
-	if len(x)%timeEntrySize != 0 {
-		return false
-	}
-	lastTimestamp, lastRelative := int64(-1), int32(-1)
-	for i := range x.entries() {
-		timestamp, relative := x.timestamp(i), x.relative(i)
-		if timestamp <= lastTimestamp || relative <= lastRelative {
-			return false
-		}
-		lastTimestamp, lastRelative = timestamp, relative
-	}
-	return true
-}
