@@ -30,15 +30,17 @@ type membership struct {
 	joined    bool
 }
 
-// onStarted starts the metadata log, or finds it running.
+// onStarted starts the metadata log, or finds it running. The log and its machine outlive this actor, so
+// they get its address by name, which reaches the one that is built after it too.
 func (a *Actor) onStarted(c *kit.Context) {
+	self := c.Parent().Child(c.Self().Name())
 	a.core = a.options.Raft.Child("group-" + groupName)
 	machine := MachineConfig{
 		FS:      a.options.FS,
 		Dir:     a.options.Dir,
 		Planner: a.planner,
 		Current: a.options.Current,
-		Owner:   c.Self(),
+		Owner:   self,
 		Log:     a.options.Log,
 	}
 	a.options.Raft.Tell(raftactor.Start{
@@ -50,7 +52,7 @@ func (a *Actor) onStarted(c *kit.Context) {
 			Open: func(state []byte, _ bool) (applier.Machine, error) {
 				return OpenMachine(machine, state)
 			},
-			Events: c.Self(),
+			Events: self,
 		},
 		ReplyTo: c.Self(),
 	})

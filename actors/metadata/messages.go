@@ -28,6 +28,9 @@ type Submitted struct {
 	Err   error
 }
 
+// IsReply implements kit.Reply: askers with a deadline may be gone.
+func (Submitted) IsReply() {}
+
 // Subscribe asks for an ImageChanged now and after every change. A subscriber that stops is forgotten.
 type Subscribe struct {
 	Who kit.Address
@@ -64,6 +67,9 @@ type ProducerIDAllocated struct {
 	ID    int64
 	Err   error
 }
+
+// IsReply implements kit.Reply.
+func (ProducerIDAllocated) IsReply() {}
 
 // Announce tells the actor where clients reach this broker, which registers it with these addresses.
 type Announce struct {

@@ -75,3 +75,6 @@ type Done struct {
 	Slot uint64 // of the connection's ordered replies
 	Body kmsg.Response
 }
+
+// IsReply implements kit.Reply: the client may have gone meanwhile.
+func (Done) IsReply() {}
