@@ -45,9 +45,6 @@ func ParseRequest(frame []byte) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !Supports(header.Key, header.Version) {
-		return nil, &UnsupportedVersionError{Header: header}
-	}
 	decoded, err := checkBody(header.Key, header.Version, body)
 	if err != nil {
 		return nil, err
@@ -60,7 +57,9 @@ func ParseRequest(frame []byte) (*Request, error) {
 	return request, nil
 }
 
-// parseHeader reads a request header and returns the rest of the frame.
+// parseHeader reads a request header and returns the rest of the frame, or an *UnsupportedVersionError. The
+// error carries what could be read: a version of the future may have another header, and its client waits
+// for an answer all the same.
 //
 //	v1 | key int16 | version int16 | correlation id int32 | client id nullable string |
 //	v2 | ... the same ... | tagged fields |
@@ -78,13 +77,12 @@ func parseHeader(frame []byte) (Header, []byte, error) {
 		Version:       int16(binary.BigEndian.Uint16(frame[2:])),
 		CorrelationID: int32(binary.BigEndian.Uint32(frame[4:])),
 	}
-	schema := schemaOf(header.Key)
-	if schema == nil {
-		return header, nil, &UnsupportedVersionError{Header: header}
-	}
 	w := walker{rest: frame[fixed:]}
 	header.ClientID = string(w.sized(w.stringLength(), true))
-	if header.Version >= schema.flexibleFrom {
+	if !Supports(header.Key, header.Version) {
+		return header, nil, &UnsupportedVersionError{Header: header}
+	}
+	if header.Version >= schemaOf(header.Key).flexibleFrom {
 		w.taggedFields(nil)
 	}
 	if w.problem != "" {

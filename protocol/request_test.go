@@ -73,6 +73,9 @@ func TestUnsupportedVersionsCarryTheHeader(t *testing.T) {
 			Header{Key: 0, Version: 2, CorrelationID: 42, ClientID: "c"}},
 		{"negative version", []byte{0, 3, 0xff, 0xff, 0, 0, 0, 42, 0, 1, 'c'},
 			Header{Key: 3, Version: -1, CorrelationID: 42, ClientID: "c"}},
+		{"a header of the future", []byte{0, 18, 0, 99, 0, 0, 0, 42, 0x7f, 0xff, 'c'},
+			Header{Key: 18, Version: 99, CorrelationID: 42}},
+		{"nothing but a header", []byte{0, 18, 0, 99, 0, 0, 0, 42}, Header{Key: 18, Version: 99, CorrelationID: 42}},
 		{"unknown api", []byte{0, 250, 0, 0, 0, 0, 0, 42}, Header{Key: 250, CorrelationID: 42}},
 		{"api -1", []byte{0xff, 0xff, 0, 0, 0, 0, 0, 42}, Header{Key: -1, CorrelationID: 42}},
 	} {

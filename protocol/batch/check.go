@@ -47,6 +47,10 @@ func Check(records []byte, maxBytes int) (Batch, error) {
 //	create time outside Earliest to Latest,      INVALID_TIMESTAMP
 //	append time given by the client
 //
+// Stricter than Kafka, whose clients never send such things: an unknown codec (Kafka stumbles over it and
+// answers UNKNOWN_SERVER_ERROR), offset deltas that do not count up from 0 in records that are not
+// compressed, a delete horizon, a producer id without an epoch, a transactional batch without a producer id.
+//
 // Records that are not compressed are walked. Compressed ones are taken by their header, unless Deep or
 // NeedKeys asks for more: the producer pays for decompression, not the broker. Where the records have been
 // seen, the header gets their true largest timestamp, in place, if the producer computed another. Bytes
