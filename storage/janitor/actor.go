@@ -280,7 +280,7 @@ func (j *janitor) log(c *kit.Context, m Captured, machine []byte) {
 	j.round.logging[j.token] = Checkpointed{Group: m.Group, Index: m.Index, Machine: machine}
 	checkpoint := &wal.Checkpoint{Index: m.Index, Term: m.Term, ConfState: m.ConfState, Machine: machine}
 	j.config.WAL.Tell(walactor.Append{
-		Update:  wal.Update{Group: m.Group, Checkpoint: checkpoint},
+		Update:  wal.Update{Group: m.Group, Checkpoint: checkpoint, Compaction: true},
 		ReplyTo: c.Self(),
 		Token:   j.token,
 	})

@@ -29,6 +29,7 @@ type bench struct {
 	asker   *kittest.Probe
 	groups  map[wal.GroupID]*groupActor
 	flushes int // under way; must never be more than one
+	onFlush func(wal.GroupID)
 	order   []wal.GroupID
 }
 
@@ -63,6 +64,9 @@ func (g *groupActor) flush() ([]byte, error) {
 		g.bench.t.Errorf("two flushes run side by side")
 	}
 	defer func() { g.bench.flushes-- }()
+	if g.bench.onFlush != nil {
+		g.bench.onFlush(g.id)
+	}
 	return []byte("machine"), g.fails
 }
 
@@ -269,6 +273,45 @@ func TestUnregisteredGroupIsNotWaitedFor(t *testing.T) {
 	b.janitor.Tell(janitor.Unregister{Group: 1})
 	if m := kittest.Expect[janitor.CheckpointsMade](t, b.asker, patience); m.Made != 0 || m.Missed != 1 {
 		t.Errorf("got %+v, want 1 missed", m)
+	}
+}
+
+// TestOtherMessagesGetTheirTurnBetweenFlushes removes a group while the flush of another one runs: it must not be flushed
+// any more.
+func TestOtherMessagesGetTheirTurnBetweenFlushes(t *testing.T) {
+	b := newBench(t, 1, nil)
+	for id := wal.GroupID(1); id <= 3; id++ {
+		g := b.group(id)
+		b.register(g, "g-"+string(rune('a'+id)))
+		b.write(g, 1)
+	}
+	b.onFlush = func(flushed wal.GroupID) {
+		for id := range b.groups {
+			if id != flushed {
+				b.janitor.Tell(janitor.Unregister{Group: id})
+			}
+		}
+	}
+	if m := b.checkpointNow(); m.Made != 1 || m.Missed != 2 || len(b.order) != 1 {
+		t.Errorf("got %+v after flushes of %v, want that only the first ran", m, b.order)
+	}
+}
+
+// TestCheckpointOfARemovedGroupDoesNotBringItBack removes a group from the log behind the janitor's back.
+func TestCheckpointOfARemovedGroupDoesNotBringItBack(t *testing.T) {
+	b := newBench(t, 1, nil)
+	g := b.group(1)
+	b.register(g, "g")
+	b.write(g, 3)
+	b.onFlush = func(wal.GroupID) {
+		b.log.Tell(walactor.Append{Update: wal.Update{Group: 1, Remove: true}})
+	}
+	if m := b.checkpointNow(); m.Made != 0 || m.Missed != 1 || g.checkpointed != 0 {
+		t.Errorf("got %+v, want a missed checkpoint", m)
+	}
+	b.log.Tell(walactor.Load{Group: 1, ReplyTo: b.asker.Address})
+	if m := kittest.Expect[walactor.Loaded](t, b.asker, patience); m.Found {
+		t.Errorf("the group is back: %+v", m.State)
 	}
 }
 

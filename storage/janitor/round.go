@@ -1,6 +1,7 @@
 package janitor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -83,6 +84,9 @@ func (r *round) drop(group wal.GroupID) {
 	if _, asked := r.asked.Take(group); asked {
 		r.missed++
 	}
+	before := len(r.captured)
+	r.captured = slices.DeleteFunc(r.captured, func(m Captured) bool { return m.Group == group })
+	r.missed += before - len(r.captured)
 }
 
 // expire leaves out the groups that have not answered in time and returns how many those were.

@@ -66,18 +66,28 @@ func (m *Mem) SetCapacity(bytes int64) {
 }
 
 // Open implements FS.
-func (m *Mem) Open(name string) (File, error) { return m.open("open", name, false, false) }
+func (m *Mem) Open(name string) (File, error) { return opened(m.open("open", name, false, false)) }
 
 // OpenReadWrite implements FS.
-func (m *Mem) OpenReadWrite(name string) (File, error) { return m.open("open", name, true, false) }
+func (m *Mem) OpenReadWrite(name string) (File, error) {
+	return opened(m.open("open", name, true, false))
+}
 
 // Create implements FS.
 func (m *Mem) Create(name string) (File, error) {
 	file, err := m.open("create", name, true, true)
+	if err == nil {
+		err = file.Truncate(0)
+	}
+	return opened(file, err)
+}
+
+// opened keeps a nil pointer from becoming a File that is not nil.
+func opened[F File](file F, err error) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return file, file.Truncate(0)
+	return file, nil
 }
 
 func (m *Mem) open(op, name string, writable, create bool) (*memFile, error) {

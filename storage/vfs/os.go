@@ -13,11 +13,13 @@ func OS() FS { return osFS{} }
 
 type osFS struct{}
 
-func (osFS) Open(name string) (File, error) { return osOpen(name, os.O_RDONLY) }
+func (osFS) Open(name string) (File, error) { return opened(osOpen(name, os.O_RDONLY)) }
 
-func (osFS) Create(name string) (File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC) }
+func (osFS) Create(name string) (File, error) {
+	return opened(osOpen(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC))
+}
 
-func (osFS) OpenReadWrite(name string) (File, error) { return osOpen(name, os.O_RDWR) }
+func (osFS) OpenReadWrite(name string) (File, error) { return opened(osOpen(name, os.O_RDWR)) }
 
 func (osFS) Remove(name string) error { return os.Remove(name) }
 

@@ -139,6 +139,10 @@ func TestImpossibleUpdatesAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		"gap in another group":  {Group: 2, Entries: []wal.Entry{{Term: 1, Index: 2}}},
 		"not contiguous":        {Group: 3, Entries: []wal.Entry{{Term: 1, Index: 1}, {Term: 1, Index: 3}}},
 		"gap after remove":      {Group: 1, Remove: true, Entries: []wal.Entry{{Term: 1, Index: 5}}},
+		"compaction of nothing": {Group: 9, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 1, Term: 1}},
+		"late compaction":       {Group: 1, Remove: true, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 3, Term: 1}},
+		"compaction ahead":      {Group: 1, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 9, Term: 1}},
+		"other term compaction": {Group: 1, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 3, Term: 2}},
 		"after another history": {Group: 1, Checkpoint: &wal.Checkpoint{Index: 3, Term: 9}, Entries: entry(5, 1).Entries},
 	}
 	for name, update := range bad {

@@ -133,6 +133,7 @@ func (g *generator) update(m model) wal.Update {
 		u.ConfState = g.bytes(40)
 	case 2, 3, 4:
 		u.Checkpoint = g.checkpoint(s)
+		u.Compaction = made(s, *u.Checkpoint)
 		if g.rng.IntN(2) == 0 {
 			return u
 		}
@@ -164,6 +165,16 @@ func (g *generator) checkpoint(s wal.State) *wal.Checkpoint {
 		c.Index, c.Term = s.Checkpoint.Index, s.Checkpoint.Term
 	}
 	return c
+}
+
+// made tells whether a checkpoint could have been made from the entries of a group.
+func made(s wal.State, c wal.Checkpoint) bool {
+	for _, e := range s.Entries {
+		if e.Index == c.Index && e.Term == c.Term {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *generator) entries(s wal.State) []wal.Entry {

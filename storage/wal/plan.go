@@ -12,8 +12,11 @@ type plan struct {
 	entries int
 }
 
-// planned is what decides which entries may follow.
-type planned struct{ checkpoint, checkpointTerm, last uint64 }
+// planned is what decides which entries and checkpoints may follow.
+type planned struct {
+	known                            bool
+	checkpoint, checkpointTerm, last uint64
+}
 
 func (p *plan) reset() {
 	if p.groups == nil {
@@ -53,7 +56,10 @@ func (p *plan) add(w *WAL, updates []Update, i int) string {
 	}
 	if u.Checkpoint != nil {
 		p.record(int(checkpointSize(u.Checkpoint)) - recordHeaderSize)
-		state = p.afterCheckpoint(w, updates[:i], u, state)
+		var reason string
+		if state, reason = p.afterCheckpoint(w, updates[:i], u, state); reason != "" {
+			return reason
+		}
 	}
 	if len(u.Entries) > 0 {
 		if reason := p.addEntries(u.Entries, state); reason != "" {
@@ -61,6 +67,7 @@ func (p *plan) add(w *WAL, updates []Update, i int) string {
 		}
 		state.last = u.Entries[len(u.Entries)-1].Index
 	}
+	state.known = state.known || u.sets()
 	p.groups[u.Group] = state
 	return ""
 }
@@ -70,23 +77,27 @@ func (p *plan) state(w *WAL, id GroupID) planned {
 		return state
 	}
 	if g := w.groups[id]; g != nil {
-		return planned{g.checkpoint.Index, g.checkpoint.Term, g.last()}
+		return planned{true, g.checkpoint.Index, g.checkpoint.Term, g.last()}
 	}
 	return planned{}
 }
 
-// afterCheckpoint is what group.advance will do after the updates before.
-func (p *plan) afterCheckpoint(w *WAL, before []Update, u *Update, state planned) planned {
+// afterCheckpoint is what group.advance will do after the updates before; or the reason why the checkpoint is refused.
+func (p *plan) afterCheckpoint(w *WAL, before []Update, u *Update, state planned) (planned, string) {
 	index, term := u.Checkpoint.Index, u.Checkpoint.Term
-	if index < state.checkpoint {
-		return state
-	}
 	continues := index == state.checkpoint && term == state.checkpointTerm ||
 		index > state.checkpoint && index <= state.last && term == plannedTerm(w, before, u.Group, index)
-	if !continues {
-		return planned{index, term, index}
+	if u.Compaction && !(continues && state.known) {
+		return state, fmt.Sprintf("checkpoint %d of term %d is not one of its entries", index, term)
 	}
-	return planned{index, term, state.last}
+	if index < state.checkpoint {
+		return state, ""
+	}
+	last := index
+	if continues {
+		last = state.last
+	}
+	return planned{true, index, term, last}, ""
 }
 
 // plannedTerm returns the term of an entry that is there after the updates before. It looks through all of them, which

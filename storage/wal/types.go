@@ -29,7 +29,10 @@ type Update struct {
 	ConfState  []byte      // nil: unchanged
 	Entries    []Entry     // contiguous; the first drops what the group has at its index and after
 	Checkpoint *Checkpoint // drops entries up to its index, or all if they belong to another history; an older one is ignored
-	Remove     bool        // forgets all the group had before this update
+	// Compaction says that Checkpoint was made from entries in the log. It is refused with an *UpdateError if it was not,
+	// for instance because the group was removed meanwhile: a checkpoint that comes late must not bring it back.
+	Compaction bool
+	Remove     bool // forgets all the group had before this update
 }
 
 // State is what the log knows of a group. Entries are those after Checkpoint.Index.

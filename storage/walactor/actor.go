@@ -154,8 +154,7 @@ func (a *walActor) write(c *kit.Context) {
 			return
 		}
 		if update, ok := errors.AsType[*wal.UpdateError](err); ok {
-			c.Log().Error().Uint64("group", uint64(update.Group)).Err(err).Msg("impossible update refused")
-			a.refuse(a.batch.position(update.Update), err)
+			a.refuse(c, a.batch.position(update.Update), err)
 			continue
 		}
 		if !errors.Is(err, wal.ErrNoSpace) {
@@ -176,11 +175,14 @@ func (a *walActor) sync(c *kit.Context) {
 }
 
 // refuse gives up the update at a position of the batch, and everything of the same group that builds on it.
-func (a *walActor) refuse(position int, err error) {
+func (a *walActor) refuse(c *kit.Context, position int, err error) {
 	refused := &a.batch.appends[position].Update
 	a.batch.refuse(position, err)
 	if !dependent(refused) {
 		return
+	}
+	if !errors.Is(err, wal.ErrNoSpace) {
+		c.Log().Error().Uint64("group", uint64(refused.Group)).Err(err).Msg("impossible update refused")
 	}
 	a.refused[refused.Group] = err
 	for i := position + 1; i < len(a.batch.appends); i++ {
@@ -196,13 +198,13 @@ func (a *walActor) refuseForRoom(c *kit.Context, err error) {
 	before := a.batch.open
 	for i := range a.batch.appends {
 		if a.batch.errs[i] == nil && len(a.batch.appends[i].Update.Entries) > 0 {
-			a.refuse(i, err)
+			a.refuse(c, i, err)
 		}
 	}
 	if a.batch.open == before {
 		for i := range a.batch.appends {
 			if a.batch.errs[i] == nil {
-				a.refuse(i, err)
+				a.refuse(c, i, err)
 			}
 		}
 	}
