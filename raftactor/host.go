@@ -29,8 +29,8 @@ type Config struct {
 	Log     zerolog.Logger
 }
 
-// Host returns the host of all Raft groups of a node, to be spawned as "raft".
-func Host(config Config) kit.Spec {
+// HostSpec returns the host of all Raft groups of a node, to be spawned as "raft".
+func HostSpec(config Config) kit.Spec {
 	return kit.Spec{New: func() kit.Actor { return newHost(config) }, Log: config.Log}
 }
 

@@ -3,6 +3,8 @@ package applier
 import (
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/storage/janitor"
 	"github.com/chronik-go/chronik/storage/wal"
@@ -18,6 +20,7 @@ type Config struct {
 	Open        Open
 	Rebuild     bool
 	Checkpoint  wal.Checkpoint
+	Log         zerolog.Logger
 }
 
 // Spec returns the applier of a group, to be spawned by the group.
@@ -25,6 +28,7 @@ func Spec(config Config) kit.Spec {
 	return kit.Spec{
 		New:     func() kit.Actor { return &Actor{config: config} },
 		Mailbox: kit.Batched(maxBatch),
+		Log:     config.Log,
 	}
 }
 

@@ -170,7 +170,7 @@ func (a *Actor) start(c *kit.Context, state wal.State) {
 	a.config.Status.checkpoint.Store(state.Checkpoint.Index)
 	a.applier = c.Spawn("applier", applier.Spec(applier.Config{
 		Group: a.config.Group, Incarnation: a.config.Incarnation, Open: a.config.Open,
-		Rebuild: a.config.Rebuild, Checkpoint: state.Checkpoint,
+		Rebuild: a.config.Rebuild, Checkpoint: state.Checkpoint, Log: *c.Log(),
 	}))
 	a.config.Janitor.Tell(janitor.Register{Group: a.config.Group, Who: c.Self()})
 }

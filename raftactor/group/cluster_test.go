@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,11 +35,12 @@ type cluster struct {
 	voters   []uint64
 	network  []*raftpb.Message
 	chaos    bool
+	rivals   bool // everybody campaigns and dies all the time: for the rules of elections
 
 	committed map[uint64]record // by index, as first applied anywhere
 	seen      map[uint64]int    // replica → records already compared
 	open      map[uint64]string // proposals without an answer, by token
-	acked     map[string]bool   // requests that were answered with a result
+	acked     map[string]any    // results of the requests that were answered with one
 	token     uint64
 	counts    map[string]int
 }
@@ -46,7 +48,7 @@ type cluster struct {
 func newCluster(t *testing.T, seed uint64, size int) *cluster {
 	c := &cluster{
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), chaos: true, committed: map[uint64]record{},
-		seen: map[uint64]int{}, open: map[uint64]string{}, acked: map[string]bool{}, counts: map[string]int{},
+		seen: map[uint64]int{}, open: map[uint64]string{}, acked: map[string]any{}, counts: map[string]int{},
 	}
 	leaders := map[uint64]uint64{}
 	for id := range uint64(size) {
@@ -77,7 +79,7 @@ func (c *cluster) answered(token uint64, p Proposed) {
 	var notLeader ErrNotLeader
 	switch {
 	case p.Err == nil:
-		c.acked[request] = true
+		c.acked[request] = p.Result
 		c.counts["acked"]++
 	case errors.Is(p.Err, ErrLostLeadership):
 		c.counts["unknown"]++
@@ -102,6 +104,21 @@ func (c *cluster) check(r *replica) {
 // step lets one random thing happen.
 func (c *cluster) step() {
 	r := c.replicas[c.random.IntN(len(c.replicas))]
+	if c.rivals && c.random.IntN(30) == 0 {
+		switch c.random.IntN(3) {
+		case 0:
+			c.losePower(r)
+		case 1:
+			c.crash(r)
+		default:
+			for range 2 * electionTicks {
+				r.core.Tick() // its leases and timeouts run out
+			}
+			r.run()
+			c.collect(r)
+		}
+		return
+	}
 	switch n := c.random.IntN(10000); {
 	case n < 4500:
 		c.deliver()
@@ -305,21 +322,21 @@ func (c *cluster) verify() {
 		c.t.Fatalf("%d proposals without an answer: %v", len(c.open), c.open)
 	}
 	for _, r := range c.replicas {
-		have := map[string]bool{}
+		have := map[string]any{}
 		for _, rec := range r.machine.applied {
 			var number int
 			var request string
 			if _, err := fmt.Sscanf(rec.data, "%d:%s", &number, &request); err != nil {
 				c.t.Fatal(err)
 			}
-			if have[request] {
+			if have[request] != nil {
 				c.t.Fatalf("replica %d applied %s twice", r.id, request)
 			}
-			have[request] = true
+			have[request] = number
 		}
-		for request := range c.acked {
-			if request[0] != 'w' && !have[request] {
-				c.t.Fatalf("replica %d lost %s", r.id, request)
+		for request, result := range c.acked {
+			if !strings.HasPrefix(request, "wait") && have[request] != result {
+				c.t.Fatalf("replica %d has %s as number %v, it was answered with %v", r.id, request, have[request], result)
 			}
 		}
 		if r.core.pending != (load{}) || r.core.waiters.len() != 0 {
@@ -350,6 +367,7 @@ func TestClusterIsSafeUnderChaos(t *testing.T) {
 			size = 1
 		}
 		c := newCluster(t, seed+uint64(i), size)
+		c.rivals = i%4 == 3
 		for range steps {
 			c.step()
 		}

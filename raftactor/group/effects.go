@@ -41,12 +41,17 @@ const (
 	WakeQuiet      // no more ticks
 )
 
-// reset empties the effects and keeps what is not handed to anybody.
+// reset empties the effects and keeps what little room an idle group may keep.
 func (e *Effects) reset() {
-	clear(e.Appends)
-	clear(e.Applies)
-	clear(e.Send)
-	clear(e.Answers)
-	e.Appends, e.Applies, e.Send, e.Answers = e.Appends[:0], e.Applies[:0], e.Send[:0], e.Answers[:0]
-	e.Changes, e.Wake = e.Changes[:0], WakeSame
+	e.Appends, e.Applies, e.Send = emptied(e.Appends), emptied(e.Applies), emptied(e.Send)
+	e.Answers, e.Changes, e.Wake = emptied(e.Answers), emptied(e.Changes), WakeSame
+}
+
+// emptied returns a slice to fill again, without what it held.
+func emptied[T any](items []T) []T {
+	if cap(items) > smallQueue {
+		return nil
+	}
+	clear(items)
+	return items[:0]
 }

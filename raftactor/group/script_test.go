@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/chronik-go/chronik/storage/wal"
 )
@@ -102,12 +103,23 @@ func (s *script) run(t *testing.T, d *datadriven.TestData, r *replica) {
 			r.run()
 		}
 	case "deliver": // the messages that the replica has sent
+		var only uint64
+		if d.HasArg("to") {
+			d.ScanArgs(t, "to", &only)
+		}
 		sent := r.outbox
 		r.outbox = nil
 		for _, m := range sent {
+			if only != 0 && m.GetTo() != only {
+				r.outbox = append(r.outbox, m)
+				continue
+			}
 			s.replicas[m.GetTo()].core.Step(m)
 			s.replicas[m.GetTo()].run()
 		}
+	case "step": // a message made up
+		r.core.Step(s.message(t, d, r.id))
+		r.run()
 	case "drop":
 		fmt.Fprintf(&s.trace, "dropped %d\n", len(r.outbox))
 		r.outbox = nil
@@ -203,4 +215,24 @@ func (s *script) corrupt(t *testing.T, d *datadriven.TestData, r *replica) {
 	s.boot(r)
 	r.id, r.disk.state = 1, good
 	s.boot(r)
+}
+
+// message makes a message from the arguments of a command.
+func (s *script) message(t *testing.T, d *datadriven.TestData, to uint64) *raftpb.Message {
+	var name string
+	d.ScanArgs(t, "type", &name)
+	kind, ok := raftpb.MessageType_value[name]
+	if !ok {
+		t.Fatalf("no message type %q", name)
+	}
+	m := &raftpb.Message{Type: raftpb.MessageType(kind).Enum(), To: &to}
+	for name, field := range map[string]**uint64{
+		"from": &m.From, "term": &m.Term, "index": &m.Index, "logterm": &m.LogTerm, "commit": &m.Commit,
+	} {
+		if d.HasArg(name) {
+			*field = new(uint64)
+			d.ScanArgs(t, name, *field)
+		}
+	}
+	return m
 }
