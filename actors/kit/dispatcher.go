@@ -13,13 +13,3 @@ type Dispatcher interface {
 // Driver is a Dispatcher that runs turns only when it is told to. Ask, StopAndWait and Shutdown drive it
 // before they wait.
 type Driver interface{ Drive() }
-
-// throughput bounds how long a busy actor keeps its goroutine: long enough that rescheduling costs nothing
-// per message, short enough that others run every few ten microseconds.
-const throughput = 300
-
-// goroutines is the real dispatcher: a goroutine for each actor that has something to do.
-type goroutines struct{}
-
-func (goroutines) Schedule(_ Address, turn func()) { go turn() }
-func (goroutines) Throughput() int                 { return throughput }

@@ -19,7 +19,7 @@ type SystemConfig struct {
 	Logger     zerolog.Logger
 	Metrics    prometheus.Registerer // nil: counted, but shown to nobody
 	Clock      Clock                 // nil: RealClock
-	Dispatcher Dispatcher            // nil: a goroutine per busy actor
+	Dispatcher Dispatcher            // nil: a goroutine for each busy actor
 	// OnFailure hears of the failure of a top-level actor, which is being stopped. It runs in the last turn
 	// of that actor and must not wait for it.
 	OnFailure func(who Address, reason any)
@@ -80,7 +80,7 @@ func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
 		s.clock = RealClock{}
 	}
 	if s.dispatcher == nil {
-		s.dispatcher = goroutines{}
+		s.dispatcher = &workers{}
 	}
 	if s.patience == 0 {
 		s.patience = defaultShutdownTimeout
@@ -143,6 +143,9 @@ func (s *System) Shutdown() {
 		case <-ctx.Done():
 			s.log.Error().Str("actor", c.path()).Dur("waited", s.patience).Msg("actor does not stop")
 		}
+	}
+	if workers, ok := s.dispatcher.(*workers); ok {
+		workers.finish()
 	}
 	if s.owned && !s.actors.IsStopped() {
 		s.actors.Shutdown()
