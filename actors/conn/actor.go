@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"sync"
 
 	"github.com/rs/zerolog"
 
@@ -20,6 +21,15 @@ type Shared struct {
 	Sessions *fetch.Sessions
 	Metrics  *Metrics
 	Settings Settings
+
+	once   sync.Once
+	second *kit.Budget // see memory
+}
+
+// spare returns the memory for one more request, beside the budget.
+func (s *Shared) spare(settings *Settings) *kit.Budget {
+	s.once.Do(func() { s.second = kit.NewBudget(int64(settings.MaxRequestBytes)) })
+	return s.second
 }
 
 // Actor is one client connection. See the package comment for its card.
@@ -161,8 +171,12 @@ func (a *Actor) on(c *kit.Context, message any) {
 func (a *Actor) onStarted(c *kit.Context) {
 	a.shared.Metrics.connections.Inc()
 	r := &reader{
-		socket: a.socket, to: c.Self(), budget: a.shared.Budget, share: a.share, credits: a.credits,
-		stop: a.stop, settings: &a.settings, metrics: a.shared.Metrics,
+		socket: a.socket, to: c.Self(), credits: a.credits, stop: a.stop,
+		memory: memory{
+			broker: a.shared.Budget, own: a.share, spare: a.shared.spare(&a.settings), stop: a.stop,
+			longest: a.settings.MaxBudgetWait, metrics: a.shared.Metrics,
+		},
+		settings: &a.settings, metrics: a.shared.Metrics,
 	}
 	a.reading = true
 	go r.run()

@@ -2,8 +2,6 @@ package conn
 
 import (
 	"time"
-
-	"github.com/chronik-go/chronik/actors/kit"
 )
 
 // Drain asks a connection to take no further request, to answer those that have arrived, and to close: at
@@ -34,19 +32,3 @@ type flushed struct {
 
 // patienceEnded says that a draining or lingering connection has had its time.
 type patienceEnded struct{}
-
-// cost is what one request holds of the broker's budget and of its connection's share. It has one owner at
-// a time: the reader, the message on its way, the connection.
-type cost struct {
-	broker, own *kit.Budget
-	bytes       int64
-}
-
-// release gives it back, once.
-func (c *cost) release() {
-	if c.bytes > 0 {
-		c.own.Release(c.bytes)
-		c.broker.Release(c.bytes)
-		c.bytes = 0
-	}
-}

@@ -24,8 +24,6 @@ const (
 	maxTrust = 4 << 20
 	// growth is by how much the buffer of a large request grows whenever it is full.
 	growth = 4
-	// minRate is the slowest sender that is borne with, in bytes per second, on top of MaxStall.
-	minRate = 128 << 10
 )
 
 // reader is the goroutine that reads the requests of one connection. It takes from the broker's byte budget
@@ -35,15 +33,11 @@ const (
 // budget. So a large request gets its memory in steps, the next one when the last is full: what a client
 // holds is at most four times what it has sent. A client that has proved to send requests of some size gets
 // that much at once, up to maxTrust, so that producers at work pay no copying. A step that does not
-// fill up in time closes the connection.
-//
-// Two half-read requests may wait for memory that the other holds. Waiting with memory in hand is
-// therefore bounded by MaxBudgetWait; waiting with empty hands is not.
+// fill up within MaxStall closes the connection.
 type reader struct {
 	socket   net.Conn
 	to       kit.Address
-	budget   *kit.Budget     // of the broker
-	share    *kit.Budget     // of this connection
+	memory   memory
 	credits  chan struct{}   // filled by one per request in flight
 	stop     context.Context // done when the connection closes
 	settings *Settings
@@ -72,25 +66,25 @@ func (r *reader) read() error {
 		case <-r.stop.Done():
 			return net.ErrClosed
 		}
-		frame, err := r.frame()
+		frame, held, err := r.frame()
 		if err != nil {
 			<-r.credits
 			return err
 		}
 		r.metrics.bytesIn.Add(float64(4 + len(frame)))
-		r.to.Tell(received{frame: frame, cost: r.cost(len(frame))})
+		r.to.Tell(received{frame: frame, cost: held})
 	}
 }
 
-// frame reads the next request. Its size has been taken from the budget, and belongs to the caller.
-func (r *reader) frame() ([]byte, error) {
+// frame reads the next request. The frame and what it holds of the budget belong to the caller.
+func (r *reader) frame() ([]byte, *cost, error) {
 	if err := r.awaitPrefix(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	prefix := [4]byte(r.head[r.from:])
 	size, err := protocol.FrameSize(prefix, r.settings.MaxRequestBytes)
 	if err != nil {
-		return nil, &strangerError{prefix: prefix, cause: err}
+		return nil, nil, &strangerError{prefix: prefix, cause: err}
 	}
 	r.from += len(prefix)
 	return r.body(size)
@@ -120,30 +114,38 @@ func (r *reader) awaitPrefix() error {
 }
 
 // body reads a request of known size.
-func (r *reader) body(size int) ([]byte, error) {
-	step := min(size, max(firstStep, r.trust))
-	if err := r.acquire(r.stop, step); err != nil {
-		return nil, err
+func (r *reader) body(size int) ([]byte, *cost, error) {
+	held, err := r.memory.begin(min(size, max(firstStep, r.trust), int(r.memory.broker.Total())))
+	if err != nil {
+		return nil, nil, err
 	}
-	frame := make([]byte, step)
+	frame, err := r.fillFrame(held, size)
+	if err != nil {
+		held.release()
+		return nil, nil, err
+	}
+	r.trust = min(max(r.trust, size), maxTrust)
+	return frame, held, nil
+}
+
+// fillFrame reads into memory that grows with what has arrived.
+func (r *reader) fillFrame(held *cost, size int) ([]byte, error) {
+	frame := make([]byte, held.own)
 	got := copy(frame, r.head[r.from:r.end])
 	r.from += got
 	for {
 		if err := r.fill(frame[got:]); err != nil {
-			r.cost(len(frame)).release()
 			return nil, err
-		}
-		if len(frame) == size {
-			r.trust = min(max(r.trust, size), maxTrust)
-			return frame, nil
 		}
 		got = len(frame)
-		grown := min(size, growth*len(frame))
-		if err := r.acquireMore(grown - len(frame)); err != nil {
-			r.cost(len(frame)).release()
+		if got == size {
+			return frame, nil
+		}
+		next := min(size, growth*got)
+		if err := held.grow(next - got); err != nil {
 			return nil, err
 		}
-		frame = append(make([]byte, 0, grown), frame...)[:grown]
+		frame = append(make([]byte, 0, next), frame...)[:next]
 	}
 }
 
@@ -152,8 +154,7 @@ func (r *reader) fill(buf []byte) error {
 	if len(buf) == 0 {
 		return nil
 	}
-	patience := r.settings.MaxStall + time.Duration(len(buf))*time.Second/minRate
-	if err := r.allow(patience, 0); err != nil {
+	if err := r.allow(r.settings.MaxStall, 0); err != nil {
 		return err
 	}
 	for got := 0; got < len(buf); {
@@ -177,44 +178,8 @@ func (r *reader) allow(patience, slack time.Duration) error {
 	return r.socket.SetReadDeadline(wanted)
 }
 
-func (r *reader) cost(n int) *cost { return &cost{broker: r.budget, own: r.share, bytes: int64(n)} }
-
-// acquire takes n bytes of the connection's share and of the broker's budget.
-func (r *reader) acquire(until context.Context, n int) error {
-	bytes := int64(n)
-	if r.share.TryAcquire(bytes) {
-		if r.budget.TryAcquire(bytes) {
-			return nil
-		}
-		r.share.Release(bytes)
-	}
-	r.metrics.budgetWaits.Inc()
-	begun := time.Now()
-	defer func() { r.metrics.budgetWaitSeconds.Add(time.Since(begun).Seconds()) }()
-	if err := r.share.Acquire(until, bytes); err != nil {
-		return err
-	}
-	if err := r.budget.Acquire(until, bytes); err != nil {
-		r.share.Release(bytes)
-		return err
-	}
-	return nil
-}
-
-// acquireMore takes n more bytes for a request that holds some already.
-func (r *reader) acquireMore(n int) error {
-	until, cancel := context.WithTimeout(r.stop, r.settings.MaxBudgetWait)
-	defer cancel()
-	if err := r.acquire(until, n); err != nil {
-		return fmt.Errorf("%w: %w", errNoMemory, err)
-	}
-	return nil
-}
-
-var (
-	errNoMemory = errors.New("no memory for the rest of a request")
-	errReader   = errors.New("reader failed")
-)
+// errReader says that the reader's goroutine panicked.
+var errReader = errors.New("reader failed")
 
 // strangerError says that the peer does not speak Kafka, or speaks of impossible sizes.
 type strangerError struct {

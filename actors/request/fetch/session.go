@@ -65,7 +65,7 @@ func (s *sessions) begin(r *kmsg.FetchRequest) (scope, protocol.Code) {
 // full reads all partitions of the request, in a new session if there is room for it.
 func (s *sessions) full(r *kmsg.FetchRequest, wanted bool) scope {
 	entries := entriesOf(r)
-	if !wanted || len(entries) == 0 || !s.shared.reserve(len(entries)) {
+	if !wanted || len(entries) == 0 || !s.shared.begin(len(entries)) {
 		return scope{entries: entries}
 	}
 	if len(s.all) == maxSessions {
@@ -79,7 +79,6 @@ func (s *sessions) full(r *kmsg.FetchRequest, wanted bool) scope {
 		made.put(&entries[i])
 	}
 	s.shared.release(len(entries) - len(made.byKey)) // partitions that were named twice
-	s.shared.opened()
 	s.all = append(s.all, made)
 	return scope{session: made, full: true}
 }
@@ -150,8 +149,7 @@ func (s *sessions) close(id int32) {
 	for i, one := range s.all {
 		if one.id == id {
 			s.all = append(s.all[:i], s.all[i+1:]...)
-			s.shared.release(len(one.byKey))
-			s.shared.closed()
+			s.shared.end(len(one.byKey))
 			return
 		}
 	}

@@ -137,22 +137,25 @@ func TestEmptySessionCloses(t *testing.T) {
 }
 
 func TestSessionsAreBounded(t *testing.T) {
-	s := &sessions{shared: NewSessions(3, 0)}
-	if got := mustBegin(t, s, fetchOf(12, 0, 0, "a", "b", "c", "d")); got.session != nil || got.count() != 4 {
-		t.Fatalf("a session of four partitions fits a bound of three: %+v", got)
-	}
+	s := newSessions()
 	one := mustBegin(t, s, fetchOf(12, 0, 0, "a")).session.id
 	mustBegin(t, s, fetchOf(12, 0, 0, "b"))
 	mustBegin(t, s, fetchOf(12, 0, 0, "c"))
 	if _, code := s.begin(fetchOf(12, one, 1)); code != protocol.FetchSessionIDNotFound {
 		t.Fatalf("got %v for the oldest of too many sessions", code)
 	}
-	id := s.all[0].id
-	if _, code := s.begin(fetchOf(12, id, 1, "x", "y")); code != protocol.FetchSessionIDNotFound {
+	s.shared.reserve(maxSessionPartitions - 3)
+	if _, code := s.begin(fetchOf(12, s.all[0].id, 1, "x", "y")); code != protocol.FetchSessionIDNotFound {
 		t.Fatalf("got %v for a session that outgrows the bound", code)
 	}
+	s.shared.release(maxSessionPartitions - 3)
 	if got := s.shared.Partitions(); got != 1 {
 		t.Fatalf("%d partitions counted, want 1", got)
+	}
+	few := &sessions{shared: NewSessions(1, 0)}
+	mustBegin(t, few, fetchOf(12, 0, 0, "a"))
+	if got := mustBegin(t, few, fetchOf(12, 0, 0, "a")); got.session != nil || got.count() != 1 {
+		t.Fatalf("a second session where one is allowed: %+v", got)
 	}
 }
 
