@@ -70,7 +70,11 @@ func (l look) placement(p image.Partition, local *partition.Topic) placement {
 		return at // elected, but a request would be refused: the client had better ask again
 	}
 	at.leader = leadership.Node
-	at.inSync = []int32{leadership.Node}
+	if len(at.replicas) == 1 && at.replicas[0] == leadership.Node {
+		at.inSync = at.replicas // the common case on one node, without memory of its own
+	} else {
+		at.inSync = []int32{leadership.Node}
+	}
 	return at
 }
 
