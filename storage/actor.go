@@ -23,7 +23,8 @@ const (
 	nameJanitor = "janitor"
 )
 
-// Config says which data directory to open and how. Zero sizes mean the defaults of wal.Options and janitor.Config.
+// Config says which data directory to open and how. Zero sizes mean the defaults of wal.Options and
+// janitor.Config.
 type Config struct {
 	Log     zerolog.Logger
 	Metrics prometheus.Registerer // nil: counted, but shown to nobody
@@ -104,13 +105,18 @@ func (s *storage) onStarted(c *kit.Context) {
 		return
 	}
 	groups := log.Groups()
-	c.Log().Info().Str("directory", s.config.Dir).Int("groups", len(groups)).Int64("log", log.Stats().LiveBytes).
-		Dur("took", c.Now().Sub(begun)).Msg("data directory is open")
+	c.Log().Info().Str("directory", s.config.Dir).Int("groups", len(groups)).
+		Int64("log", log.Stats().LiveBytes).Dur("took", c.Now().Sub(begun)).Msg("data directory is open")
 	s.wal = c.Spawn(nameWAL, walactor.Spec(walactor.Config{
 		Log: s.childLog(c, nameWAL), WAL: log, Metrics: s.config.Metrics}))
 	s.janitor = janitor.Spec(janitor.Config{
-		Log: s.childLog(c, nameJanitor), Metrics: s.config.Metrics, WAL: s.wal,
-		Space: s.space, CheckpointBytes: s.config.CheckpointBytes, Limits: janitor.LimitsFor(s.config.ReserveBytes)})
+		Log:             s.childLog(c, nameJanitor),
+		Metrics:         s.config.Metrics,
+		WAL:             s.wal,
+		Space:           s.space,
+		CheckpointBytes: s.config.CheckpointBytes,
+		Limits:          janitor.LimitsFor(s.config.ReserveBytes),
+	})
 	s.spawnJanitor(c)
 	c.Parent().Tell(Opened{Dir: s.dir, WAL: s.wal, Janitor: c.Self(), Space: s.space, Groups: groups})
 }

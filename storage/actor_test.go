@@ -209,14 +209,16 @@ func TestJanitorThatPanicsIsMadeAnewAndKnowsTheGroups(t *testing.T) {
 		if err := n.append(o, entry(group, 1)); err != nil {
 			t.Fatal(err)
 		}
-		who := n.parent.Spawn(t, "group-"+string(rune('a'+group)), kit.Spec{New: func() kit.Actor { return echo{1} }})
+		who := n.parent.Spawn(t, "group-"+string(rune('a'+group)),
+			kit.Spec{New: func() kit.Actor { return echo{1} }})
 		o.Janitor.Tell(janitor.Register{Group: group, Who: who})
 	}
 	o.Janitor.Tell(janitor.Unregister{Group: 3})
 	n.panicOnLook(2)
 	n.Advance(20 * time.Second)
 	o.Janitor.Tell(janitor.CheckpointNow{ReplyTo: n.asker.Address, Token: 5})
-	if m := kittest.Expect[janitor.CheckpointsMade](t, n.asker, patience); m.Made != 2 || m.Missed != 1 || m.Token != 5 {
+	if m := kittest.Expect[janitor.CheckpointsMade](t, n.asker, patience); m.Made != 2 || m.Missed != 1 ||
+		m.Token != 5 {
 		t.Errorf("got %+v, want checkpoints of the two groups that are registered", m)
 	}
 	n.parent.ExpectNone(t)
@@ -227,7 +229,8 @@ func TestJanitorThatKeepsPanickingEndsTheNode(t *testing.T) {
 	o := n.opened()
 	n.panicOnLook(1000)
 	n.Advance(time.Minute)
-	if m := kittest.Expect[storage.Failed](t, n.parent, patience); !strings.Contains(m.Err.Error(), "janitor keeps failing") {
+	m := kittest.Expect[storage.Failed](t, n.parent, patience)
+	if !strings.Contains(m.Err.Error(), "janitor keeps failing") {
 		t.Errorf("got %v", m.Err)
 	}
 	n.parent.ExpectNone(t)

@@ -12,13 +12,16 @@
 //	Receives  janitor.Register, Unregister, CheckpointNow (for the janitor), walactor.Failed (wal)
 //	Sends     Opened or Failed (parent), and on to the janitor what is meant for it
 //
-// When it starts it locks the data directory, checks whose it is, replays the log, spawns its children and tells its
-// parent Opened; or it tells Failed with a sentence for the operator. Later it tells Failed, once, when the log can no
-// longer be written: the node must stop then, because what it would acknowledge might not be durable.
+// When it starts it locks the data directory, checks whose it is, replays the log, spawns its children and
+// tells its parent Opened; or it tells Failed with a sentence for the operator. Later it tells Failed,
+// once, when the log can no longer be written: the node must stop then, because what it would acknowledge
+// might not be durable.
 //
-// A janitor that panics is made anew. Groups do not notice: they register with storage, which remembers them and tells
-// the new one. If it keeps failing the node stops as well, since the log would grow without bound.
+// A janitor that panics is made anew. Groups do not notice: they register with storage, which remembers
+// them and tells the new one. If it keeps failing the node stops as well, since the log would grow without
+// bound.
 //
-// Below this package, and usable without actors, are vfs (the seam to the file system), wal (the log), partitionlog (the
-// segments of a partition) and datadir (lock and identity). walactor and janitor are the two children.
+// Below this package, and usable without actors, are vfs (the seam to the file system), wal (the log),
+// partitionlog (the segments of a partition) and datadir (lock and identity). walactor and janitor are the
+// two children.
 package storage

@@ -16,6 +16,6 @@ type Opened struct {
 	Groups  []wal.GroupID  // groups that the log knows, ascending
 }
 
-// Failed tells the parent that the data directory cannot be used, or not any more. Err is fit to be shown to the
-// operator.
+// Failed tells the parent that the data directory cannot be used, or not any more. Err is fit to be shown
+// to the operator.
 type Failed struct{ Err error }

@@ -22,9 +22,9 @@ var (
 
 var errPowerCut = errors.New("power cut")
 
-// TestNothingAcknowledgedIsLost runs many groups that append and make checkpoints at their own pace, in a random order of
-// turns, cuts the power at a random file operation, and starts again with what is on the disk. Every group must find all
-// that was acknowledged to it, and nothing that it did not send.
+// TestNothingAcknowledgedIsLost runs many groups that append and make checkpoints at their own pace, in a
+// random order of turns, cuts the power at a random file operation, and starts again with what is on the
+// disk. Every group must find all that was acknowledged to it, and nothing that it did not send.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed) })
@@ -157,7 +157,8 @@ func (g *client) onAppended(m walactor.Appended) {
 		return
 	}
 	if g.failed || m.Token != g.acknowledged+1 {
-		g.node.t.Errorf("group %d: %d was acknowledged after %d, failed before: %v", g.id, m.Token, g.acknowledged, g.failed)
+		g.node.t.Errorf("group %d: %d was acknowledged after %d, failed before: %v", g.id, m.Token,
+			g.acknowledged, g.failed)
 	}
 	g.acknowledged = m.Token
 }

@@ -16,7 +16,8 @@ import (
 
 const lockName = ".lock"
 
-// Dir is a data directory that this process holds. It has one owner; only Close may be called by somebody else.
+// Dir is a data directory that this process holds. It has one owner; only Close may be called by somebody
+// else.
 type Dir struct {
 	fsys vfs.FS
 	path string
@@ -30,8 +31,9 @@ type RefusedError struct{ Dir, Reason string }
 // Error implements error.
 func (e *RefusedError) Error() string { return fmt.Sprintf("data directory %s %s", e.Dir, e.Reason) }
 
-// Open takes the lock of a data directory and checks whose it is. A directory that is missing or empty becomes that of
-// nodeID. What must not be used is refused with a *[RefusedError]; other errors come from the file system.
+// Open takes the lock of a data directory and checks whose it is. A directory that is missing or empty
+// becomes that of nodeID. What must not be used is refused with a *[RefusedError]; other errors come from
+// the file system.
 func Open(fsys vfs.FS, dir string, nodeID int32) (*Dir, error) {
 	if err := vfs.MkdirAllSync(fsys, dir); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
@@ -59,8 +61,8 @@ func (d *Dir) ID() string { return d.meta.directoryID }
 // ClusterID returns the cluster that the directory belongs to; empty if it never was part of one.
 func (d *Dir) ClusterID() string { return d.meta.clusterID }
 
-// JoinCluster notes, durably, that the directory belongs to a cluster from now on. It is refused with a *[RefusedError]
-// if it belongs to another one.
+// JoinCluster notes, durably, that the directory belongs to a cluster from now on. It is refused with a
+// *[RefusedError] if it belongs to another one.
 func (d *Dir) JoinCluster(id string) error {
 	if id == "" || strings.ContainsAny(id, "\r\n") || strings.TrimSpace(id) != id {
 		return fmt.Errorf("cluster id %q is not valid", id)
@@ -99,7 +101,8 @@ func (d *Dir) takeLock() error {
 	if err != nil {
 		return fmt.Errorf("lock data directory: %w", err)
 	}
-	// The id is a help for people and nothing depends on it; a full disk must not keep the node from starting.
+	// The id is a help for people and nothing depends on it; a full disk must not keep the node from
+	// starting.
 	if err := lock.Truncate(0); err == nil {
 		_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
@@ -138,18 +141,20 @@ func (d *Dir) load(nodeID int32) error {
 	}
 	m, err := parseMeta(data)
 	if foreign, ok := errors.AsType[errForeign](err); ok {
-		return d.refuse("was written by another program (%v in %s); use an empty directory", foreign, metaName)
+		return d.refuse("was written by another program (%v in %s); use an empty directory",
+			foreign, metaName)
 	}
 	if newer, ok := errors.AsType[errNewer](err); ok {
-		return d.refuse("was written by a newer version of this program (%v); start that version or a later one", newer)
+		return d.refuse("was written by a newer version of this program (%v); "+
+			"start that version or a later one", newer)
 	}
 	if err != nil {
 		return d.refuse("has a damaged %s: %v; restore the file from a backup, "+
 			"or use an empty directory and let the node catch up from its peers", metaName, err)
 	}
 	if m.nodeID != nodeID {
-		return d.refuse("belongs to node %d, this is node %d; set the node id to %d, or use another directory",
-			m.nodeID, nodeID, m.nodeID)
+		return d.refuse("belongs to node %d, this is node %d; "+
+			"set the node id to %d, or use another directory", m.nodeID, nodeID, m.nodeID)
 	}
 	d.meta = m
 	return nil
@@ -174,8 +179,8 @@ func (d *Dir) create(nodeID int32) error {
 	return nil
 }
 
-// harmless tells whether a name may be in a directory that is used for the first time: what a first start leaves that
-// was cut short, what file systems put into their root, and hidden files.
+// harmless tells whether a name may be in a directory that is used for the first time: what a first start
+// leaves that was cut short, what file systems put into their root, and hidden files.
 func harmless(name string) bool {
 	return name == "lost+found" || name == metaName+".tmp" || strings.HasPrefix(name, ".")
 }
@@ -187,7 +192,8 @@ func (d *Dir) write(m meta) error {
 	return nil
 }
 
-// newID returns a random UUID in Kafka's form. Kafka avoids a leading dash, which looks like an option on command lines.
+// newID returns a random UUID in Kafka's form. Kafka avoids a leading dash, which looks like an option on
+// command lines.
 func newID() string {
 	for {
 		var b [16]byte

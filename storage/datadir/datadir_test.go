@@ -83,14 +83,21 @@ func TestWhatBelongsToOthersIsRefused(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"another node":    {map[string]string{metaName: string(meta{nodeID: 2, directoryID: "x"}.encode())}, "set the node id to 2"},
-		"apache kafka":    {map[string]string{metaName: "version=1\nnode.id=1\ncluster.id=a\n"}, "another program"},
-		"newer version":   {map[string]string{metaName: "format=chronik\nversion=9\nsecret=1\n"}, "newer version"},
-		"damaged":         {map[string]string{metaName: "format=chronik\nversion=1\nnode.id=1\n"}, "directory.id is missing"},
-		"garbage":         {map[string]string{metaName: "\x00\x01\x02"}, "damaged"},
-		"data, no card":   {map[string]string{"orders-0": ""}, `contains "orders-0" but no meta.properties`},
-		"negative node":   {map[string]string{metaName: "format=chronik\nversion=1\nnode.id=-1\ndirectory.id=a\n"}, "node.id"},
-		"repeated lines":  {map[string]string{metaName: "format=chronik\nformat=chronik\n"}, "repeats format"},
+		"another node": {map[string]string{metaName: string(meta{nodeID: 2, directoryID: "x"}.encode())},
+			"set the node id to 2"},
+		"apache kafka": {map[string]string{metaName: "version=1\nnode.id=1\ncluster.id=a\n"},
+			"another program"},
+		"newer version": {map[string]string{metaName: "format=chronik\nversion=9\nsecret=1\n"},
+			"newer version"},
+		"damaged": {map[string]string{metaName: "format=chronik\nversion=1\nnode.id=1\n"},
+			"directory.id is missing"},
+		"garbage":       {map[string]string{metaName: "\x00\x01\x02"}, "damaged"},
+		"data, no card": {map[string]string{"orders-0": ""}, `contains "orders-0" but no meta.properties`},
+		"negative node": {
+			map[string]string{metaName: "format=chronik\nversion=1\nnode.id=-1\ndirectory.id=a\n"},
+			"node.id"},
+		"repeated lines": {map[string]string{metaName: "format=chronik\nformat=chronik\n"},
+			"repeats format"},
 		"huge other file": {map[string]string{metaName: strings.Repeat("x", metaLimit+1)}, ""},
 	}
 	for name, c := range cases {

@@ -86,7 +86,8 @@ func parseMeta(data []byte) (meta, error) {
 	if err != nil || nodeID < 0 {
 		return meta{}, fmt.Errorf("%s is not a node id", keyNodeID)
 	}
-	m := meta{nodeID: int32(nodeID), directoryID: take(keyDirectoryID), clusterID: take(keyClusterID), others: values}
+	m := meta{nodeID: int32(nodeID), directoryID: take(keyDirectoryID), clusterID: take(keyClusterID),
+		others: values}
 	if m.directoryID == "" {
 		return meta{}, fmt.Errorf("%s is missing", keyDirectoryID)
 	}

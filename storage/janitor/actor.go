@@ -211,7 +211,8 @@ func (j *janitor) onSweep(c *kit.Context) {
 		return
 	}
 	if late := j.round.expire(c.Now()); late > 0 {
-		c.Log().Warn().Int("groups", late).Dur("deadline", j.config.Deadline).Msg("groups did not answer for a checkpoint")
+		c.Log().Warn().Int("groups", late).Dur("deadline", j.config.Deadline).
+			Msg("groups did not answer for a checkpoint")
 		j.advance(c)
 	}
 	if j.round != nil && j.round.asked.Len() > 0 && !j.sweeping {
@@ -263,8 +264,8 @@ func (j *janitor) onFlush(c *kit.Context) {
 	j.advance(c)
 }
 
-// runFlush turns a panic into an error: the function belongs to a group, and its bugs must not stop the checkpoints of
-// all the others.
+// runFlush turns a panic into an error: the function belongs to a group, and its bugs must not stop the
+// checkpoints of all the others.
 func runFlush(flush func() ([]byte, error)) (machine []byte, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -302,7 +303,8 @@ func (j *janitor) end(c *kit.Context) {
 	j.round = nil
 	j.metrics.made.Add(float64(r.made))
 	j.metrics.missed.Add(float64(r.missed))
-	c.Log().Debug().Int("made", r.made).Int("missed", r.missed).Dur("took", c.Now().Sub(r.begun)).Msg("checkpoints")
+	c.Log().Debug().Int("made", r.made).Int("missed", r.missed).Dur("took", c.Now().Sub(r.begun)).
+		Msg("checkpoints")
 	for _, w := range r.waiters {
 		w.ReplyTo.Tell(CheckpointsMade{Made: r.made, Missed: r.missed, Token: w.Token})
 	}
@@ -328,7 +330,8 @@ func (j *janitor) onReleased(c *kit.Context, m walactor.Released) {
 	j.live = m.Stats.LiveBytes
 }
 
-// onLook looks at the free space. A disk that cannot even tell that is reported once per look and changes nothing.
+// onLook looks at the free space. A disk that cannot even tell that is reported once per look and changes
+// nothing.
 func (j *janitor) onLook(c *kit.Context) {
 	space := j.config.Space
 	changed, err := space.look(j.config.Limits)

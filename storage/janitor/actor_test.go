@@ -51,7 +51,8 @@ func (g *groupActor) Receive(c *kit.Context) {
 	case janitor.Capture:
 		g.asked++
 		if !g.silent {
-			m.ReplyTo.Tell(janitor.Captured{Group: g.id, Index: g.last, Term: 1, ConfState: []byte("conf"), Flush: g.flush})
+			m.ReplyTo.Tell(janitor.Captured{Group: g.id, Index: g.last, Term: 1, ConfState: []byte("conf"),
+				Flush: g.flush})
 		}
 	case janitor.Checkpointed:
 		g.checkpointed, g.machine = m.Index, string(m.Machine)
@@ -71,7 +72,8 @@ func (g *groupActor) flush() ([]byte, error) {
 }
 
 func newBench(t *testing.T, seed uint64, adjust func(*janitor.Config)) *bench {
-	b := &bench{Seeded: kittest.NewSeeded(t, seed), t: t, disk: vfs.NewMem(), groups: map[wal.GroupID]*groupActor{}}
+	b := &bench{Seeded: kittest.NewSeeded(t, seed), t: t, disk: vfs.NewMem(),
+		groups: map[wal.GroupID]*groupActor{}}
 	w, err := wal.Open(b.disk, "/data/wal", wal.Options{
 		FileBytes: 16 << 10, Incarnation: rand.New(rand.NewPCG(seed, 1)).Uint64})
 	if err != nil {
@@ -151,7 +153,8 @@ func TestGrowingLogMakesTheOldestGroupsWriteCheckpoints(t *testing.T) {
 	}
 	b.log.Tell(walactor.Load{Group: 1, ReplyTo: b.asker.Address})
 	m := kittest.Expect[walactor.Loaded](t, b.asker, patience)
-	if c := m.State.Checkpoint; c.Index != 1 || c.Term != 1 || string(c.Machine) != "machine" || string(c.ConfState) != "conf" {
+	if c := m.State.Checkpoint; c.Index != 1 || c.Term != 1 || string(c.Machine) != "machine" ||
+		string(c.ConfState) != "conf" {
 		t.Errorf("the log has checkpoint %+v", c)
 	}
 }
@@ -276,8 +279,8 @@ func TestUnregisteredGroupIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestOtherMessagesGetTheirTurnBetweenFlushes removes a group while the flush of another one runs: it must not be flushed
-// any more.
+// TestOtherMessagesGetTheirTurnBetweenFlushes removes a group while the flush of another one runs: it must
+// not be flushed any more.
 func TestOtherMessagesGetTheirTurnBetweenFlushes(t *testing.T) {
 	b := newBench(t, 1, nil)
 	for id := wal.GroupID(1); id <= 3; id++ {
@@ -333,7 +336,8 @@ type panicking struct{}
 // Receive implements kit.Actor.
 func (panicking) Receive(c *kit.Context) {
 	if m, ok := c.Message().(janitor.Capture); ok {
-		m.ReplyTo.Tell(janitor.Captured{Group: 1, Index: 1, Term: 1, Flush: func() ([]byte, error) { panic("BUG") }})
+		m.ReplyTo.Tell(janitor.Captured{Group: 1, Index: 1, Term: 1,
+			Flush: func() ([]byte, error) { panic("BUG") }})
 	}
 }
 
@@ -390,7 +394,8 @@ func TestSpaceHasHysteresis(t *testing.T) {
 	steps := []struct {
 		free int64
 		low  bool
-	}{{10 << 20, false}, {1<<20 + 1, false}, {1<<20 - 1, true}, {1<<20 + 100, true}, {1<<20 + 1<<18 - 1, true},
+	}{{10 << 20, false}, {1<<20 + 1, false}, {1<<20 - 1, true}, {1<<20 + 100, true},
+		{1<<20 + 1<<18 - 1, true},
 		{1<<20 + 1<<18, false}, {1<<20 + 1, false}, {0, true}, {50 << 20, false}}
 	for i, s := range steps {
 		if low := free(s.free); low != s.low {

@@ -5,8 +5,8 @@ import (
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
-// Register says that a group runs and who answers Capture for it. A group that was rebuilt registers again; a question
-// that its predecessor left open is then asked again.
+// Register says that a group runs and who answers Capture for it. A group that was rebuilt registers again;
+// a question that its predecessor left open is then asked again.
 type Register struct {
 	Group wal.GroupID
 	Who   kit.Address
@@ -24,9 +24,9 @@ type Capture struct {
 // Refuse implements kit.Refusable.
 func (m Capture) Refuse(err error) { m.ReplyTo.Tell(Captured{Group: m.Group, Err: err}) }
 
-// Captured answers Capture. Flush makes everything up to Index durable in the machine's own files and returns what the
-// machine needs to open them again. It is run in the janitor's turn, while the machine goes on. With Err set there is no
-// checkpoint this time.
+// Captured answers Capture. Flush makes everything up to Index durable in the machine's own files and
+// returns what the machine needs to open them again. It is run in the janitor's turn, while the machine
+// goes on. With Err set there is no checkpoint this time.
 type Captured struct {
 	Group       wal.GroupID
 	Index, Term uint64
@@ -45,8 +45,8 @@ type Checkpointed struct {
 	Machine []byte
 }
 
-// CheckpointNow asks for checkpoints of all groups that have entries in the log, before a clean shutdown for instance.
-// It is answered with CheckpointsMade when all of them have been written, or have failed.
+// CheckpointNow asks for checkpoints of all groups that have entries in the log, before a clean shutdown
+// for instance. It is answered with CheckpointsMade when all of them have been written, or have failed.
 type CheckpointNow struct {
 	ReplyTo kit.Address
 	Token   uint64
@@ -55,8 +55,8 @@ type CheckpointNow struct {
 // Refuse implements kit.Refusable.
 func (m CheckpointNow) Refuse(err error) { m.ReplyTo.Tell(CheckpointsMade{Token: m.Token, Err: err}) }
 
-// CheckpointsMade answers CheckpointNow with the number of groups that wrote a checkpoint, and of those that were asked
-// and did not.
+// CheckpointsMade answers CheckpointNow with the number of groups that wrote a checkpoint, and of those
+// that were asked and did not.
 type CheckpointsMade struct {
 	Made, Missed int
 	Token        uint64

@@ -14,7 +14,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		made: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "chronik_checkpoints_total", Help: "Checkpoints written."}),
 		missed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "chronik_checkpoints_missed_total", Help: "Checkpoints that a group was asked for and that were not written."}),
+			Name: "chronik_checkpoints_missed_total",
+			Help: "Checkpoints that were asked for and not written."}),
 		flushSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "chronik_checkpoint_flush_seconds", Help: "Time to make the files of one group durable.",
 			Buckets: prometheus.ExponentialBuckets(100e-6, 2, 18)}),

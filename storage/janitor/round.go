@@ -8,9 +8,9 @@ import (
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
-// round is one pass of checkpoints over some groups. A group moves from queue to asked, from there to captured, and from
-// there to logging; then it counts as made. It may leave at any point and counts as missed then. The round is over when
-// nobody is left.
+// round is one pass of checkpoints over some groups. A group moves from queue to asked, from there to
+// captured, and from there to logging; then it counts as made. It may leave at any point and counts as
+// missed then. The round is over when nobody is left.
 type round struct {
 	queue    []wal.GroupID
 	asked    kit.Pending[wal.GroupID, wal.GroupID]
@@ -37,8 +37,9 @@ func (r *round) next(window int) (wal.GroupID, bool) {
 	return group, true
 }
 
-// onCaptured notes an answer and tells whether there is something to flush. Answers that nobody asked for, or that come
-// too late, are left out. A group that has just stopped keeps its chance to answer after it was rebuilt.
+// onCaptured notes an answer and tells whether there is something to flush. Answers that nobody asked for,
+// or that come too late, are left out. A group that has just stopped keeps its chance to answer after it
+// was rebuilt.
 func (r *round) onCaptured(m Captured, stopped bool) bool {
 	if stopped {
 		return false

@@ -6,8 +6,8 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// Space tells everybody whether there is room on the disk of a data directory. The janitor looks; anybody reads, at any
-// time.
+// Space tells everybody whether there is room on the disk of a data directory. The janitor looks; anybody
+// reads, at any time.
 type Space struct {
 	fsys        vfs.FS
 	dir         string
@@ -18,7 +18,8 @@ type Space struct {
 // NewSpace returns the space of a directory. It counts as having room until the janitor has looked.
 func NewSpace(fsys vfs.FS, dir string) *Space { return &Space{fsys: fsys, dir: dir} }
 
-// Low tells whether new data must be refused. It stays true until there is clearly more room than when it became true.
+// Low tells whether new data must be refused. It stays true until there is clearly more room than when it
+// became true.
 func (s *Space) Low() bool { return s.low.Load() }
 
 // Free returns the free bytes as of the last look.
@@ -51,8 +52,8 @@ func (s *Space) look(limits Limits) (changed bool, err error) {
 	return low != s.low.Load(), nil
 }
 
-// Limits say when there is too little room. Between the two nothing changes, so that a disk at the edge does not make
-// producers stop and go.
+// Limits say when there is too little room. Between the two nothing changes, so that a disk at the edge
+// does not make producers stop and go.
 type Limits struct {
 	LowBytes    int64 // below it new data is refused; 0: never
 	EnoughBytes int64 // from here on it is accepted again

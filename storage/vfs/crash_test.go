@@ -44,8 +44,9 @@ func TestSyncedDataAndNamesSurviveEveryCrash(t *testing.T) {
 	}
 }
 
-// TestUnsyncedWritesTearBySector overwrites four pages twice: after a crash each sector is of the first, second or third
-// age, and over many crashes everything occurs: all old, all new, and mixtures within a page.
+// TestUnsyncedWritesTearBySector overwrites four pages twice: after a crash each sector is of the first,
+// second or third age, and over many crashes everything occurs: all old, all new, and mixtures within a
+// page.
 func TestUnsyncedWritesTearBySector(t *testing.T) {
 	const size, sector, page = 4 * 4096, 512, 4096
 	fsys := vfs.NewMem()
@@ -110,7 +111,8 @@ func TestUnsyncedNamesMayOrMayNotBeThere(t *testing.T) {
 		if hasDir && moved == slices.Contains(names, "old") {
 			t.Fatalf("seed %d: the renamed file is there twice, or not at all: %v %v", seed, names, inner)
 		}
-		for name, is := range map[string]bool{"dir": hasDir, "moved": moved, "created": slices.Contains(names, "created"),
+		for name, is := range map[string]bool{"dir": hasDir, "moved": moved,
+			"created": slices.Contains(names, "created"),
 			"removed": !slices.Contains(names, "removed")} {
 			if is {
 				seen[name]++

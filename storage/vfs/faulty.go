@@ -36,7 +36,8 @@ type Op struct {
 	Length int   // bytes, reads and writes
 }
 
-// ShortWrite, returned by an injector for a write, lets the first Bytes bytes through and then fails with Err.
+// ShortWrite, returned by an injector for a write, lets the first Bytes bytes through and then fails with
+// Err.
 type ShortWrite struct {
 	Bytes int
 	Err   error
@@ -51,12 +52,13 @@ func (s *ShortWrite) Unwrap() error { return s.Err }
 // ErrInjected is the error of the ready-made injectors.
 var ErrInjected = errors.New("injected fault")
 
-// NewFaulty returns a file system that asks inject before every operation and fails with its error when there is one.
-// An operation that fails this way does not happen at all, except for a [ShortWrite]. inject may block, to model a
-// stalling disk, and must be safe for concurrent use.
+// NewFaulty returns a file system that asks inject before every operation and fails with its error when
+// there is one. An operation that fails this way does not happen at all, except for a [ShortWrite]. inject
+// may block, to model a stalling disk, and must be safe for concurrent use.
 func NewFaulty(fsys FS, inject func(Op) error) FS { return &faultyFS{fsys: fsys, inject: inject} }
 
-// FailFrom returns an injector that fails every operation of one kind, forever, from the n-th on (counted from 0).
+// FailFrom returns an injector that fails every operation of one kind, forever, from the n-th on (counted
+// from 0).
 func FailFrom(kind OpKind, n int64, err error) func(Op) error {
 	var seen atomic.Int64
 	return func(op Op) error {
@@ -67,7 +69,8 @@ func FailFrom(kind OpKind, n int64, err error) func(Op) error {
 	}
 }
 
-// NoSpaceFrom returns an injector that reports a full disk for every creation and preallocation from the n-th on.
+// NoSpaceFrom returns an injector that reports a full disk for every creation and preallocation from the
+// n-th on.
 func NoSpaceFrom(n int64) func(Op) error {
 	var seen atomic.Int64
 	return func(op Op) error {

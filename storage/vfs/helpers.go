@@ -8,8 +8,9 @@ import (
 	"path"
 )
 
-// MkdirAllSync makes a directory and the missing ones above it, all durable when it returns. It syncs the directories
-// above also when nothing is missing: a process that died before may have made them without getting that far.
+// MkdirAllSync makes a directory and the missing ones above it, all durable when it returns. It syncs the
+// directories above also when nothing is missing: a process that died before may have made them without
+// getting that far.
 func MkdirAllSync(fsys FS, dir string) error {
 	if err := fsys.MkdirAll(dir); err != nil {
 		return err
@@ -45,8 +46,8 @@ func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// WriteFileSync replaces the content of a file so that a crash at any moment leaves either the old or the new one:
-// it writes name.tmp, syncs it, renames it and syncs the directory.
+// WriteFileSync replaces the content of a file so that a crash at any moment leaves either the old or the
+// new one: it writes name.tmp, syncs it, renames it and syncs the directory.
 func WriteFileSync(fsys FS, name string, data []byte) error {
 	temporary := name + ".tmp"
 	file, err := fsys.Create(temporary)

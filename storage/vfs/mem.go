@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Mem is a file system in memory with a model of what a crash does to it. It is for tests; a single mutex guards all of
-// it, which is allowed here because it is no actor.
+// Mem is a file system in memory with a model of what a crash does to it. It is for tests; a single mutex
+// guards all of it, which is allowed here because it is no actor.
 type Mem struct {
 	mu       sync.Mutex
 	root     *memNode
@@ -25,18 +25,20 @@ type Mem struct {
 type memNode struct {
 	modified time.Time
 
-	// Directories: the names as the process sees them, those on disk, and the changes between the two, oldest first.
+	// Directories: the names as the process sees them, those on disk, and the changes between the two,
+	// oldest first.
 	names, durableNames map[string]*memNode
 	changes             []*nameChange
 
-	// Files: the content as the process sees it, the one on disk, and the changes between the two, oldest first.
+	// Files: the content as the process sees it, the one on disk, and the changes between the two, oldest
+	// first.
 	content, durableContent memContent
 	writes                  []contentChange
 	links                   int // 1 while it has a name; its room is free again when it has none
 }
 
-// nameChange is one change of names that is not durable yet. A rename between directories is noted in both and reaches
-// the disk with the first of them.
+// nameChange is one change of names that is not durable yet. A rename between directories is noted in both
+// and reaches the disk with the first of them.
 type nameChange struct {
 	durable bool
 	edits   []nameEdit
@@ -58,7 +60,8 @@ func newMemDir() *memNode {
 
 func (n *memNode) isDir() bool { return n.names != nil }
 
-// SetCapacity limits the sum of all file lengths; what would grow beyond fails with ENOSPC. 0 lifts the limit.
+// SetCapacity limits the sum of all file lengths; what would grow beyond fails with ENOSPC. 0 lifts the
+// limit.
 func (m *Mem) SetCapacity(bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

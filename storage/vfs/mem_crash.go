@@ -9,12 +9,13 @@ import (
 // sectorSize is what disks write atomically; pages are what the kernel writes back.
 const sectorSize = 512
 
-// CrashClone returns what a machine would find after losing power now: everything that was synced, and of the rest
-// whatever the seed decides. The receiver is not changed and may go on. Clones know no locks.
+// CrashClone returns what a machine would find after losing power now: everything that was synced, and of
+// the rest whatever the seed decides. The receiver is not changed and may go on. Clones know no locks.
 //
-// Per directory the changes of names that were not synced have happened up to a random point or, half of the time, each
-// by a coin of its own; journaling file systems do the former, the contract promises neither. Per file the writes that
-// were not synced have all happened, not at all, up to a random point, or sector by sector or page by page at random.
+// Per directory the changes of names that were not synced have happened up to a random point or, half of
+// the time, each by a coin of its own; journaling file systems do the former, the contract promises
+// neither. Per file the writes that were not synced have all happened, not at all, up to a random point, or
+// sector by sector or page by page at random.
 func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()

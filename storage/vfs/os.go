@@ -67,7 +67,8 @@ func (osFS) Lock(name string) (File, error) {
 		return nil, err
 	}
 	var lockErr error
-	if err := handle.control(func(fd int) { lockErr = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) }); err != nil {
+	err = handle.control(func(fd int) { lockErr = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+	if err != nil {
 		lockErr = err
 	}
 	if lockErr == nil {
@@ -89,7 +90,8 @@ func (osFS) Free(name string) (Space, error) {
 	return Space{Free: int64(stat.Bavail) * block, Total: int64(stat.Blocks) * block}, nil
 }
 
-// ignoreInterrupts repeats a system call that a signal interrupted; the Go runtime sends itself signals all the time.
+// ignoreInterrupts repeats a system call that a signal interrupted; the Go runtime sends itself signals all
+// the time.
 func ignoreInterrupts(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {

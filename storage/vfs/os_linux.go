@@ -12,11 +12,12 @@ import (
 // maxVectors is IOV_MAX: the kernel takes no more buffers in one call.
 const maxVectors = 1024
 
-// vectorPool keeps the arrays handed to pwritev: golang.org/x/sys allocates a new one per call, which on the write path
-// of the log would be garbage per fsync.
+// vectorPool keeps the arrays handed to pwritev: golang.org/x/sys allocates a new one per call, which on
+// the write path of the log would be garbage per fsync.
 var vectorPool = sync.Pool{New: func() any { return new([maxVectors]unix.Iovec) }}
 
-// WritevAt implements File with pwritev; one call unless there are more than 1024 buffers or the kernel writes less.
+// WritevAt implements File with pwritev; one call unless there are more than 1024 buffers or the kernel
+// writes less.
 func (f *osFile) WritevAt(buffers [][]byte, offset int64) (int, error) {
 	vectors := vectorPool.Get().(*[maxVectors]unix.Iovec)
 	defer vectorPool.Put(vectors)
@@ -88,7 +89,8 @@ func (f *osFile) pwritev(vectors []unix.Iovec, offset int64) (int, error) {
 	return n, err
 }
 
-// Sync implements File with fdatasync: it leaves out the time stamps, so overwriting allocated blocks needs no journal.
+// Sync implements File with fdatasync: it leaves out the time stamps, so overwriting allocated blocks needs
+// no journal.
 func (f *osFile) Sync() error {
 	var failed error
 	err := f.control(func(fd int) {

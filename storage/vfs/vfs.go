@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// FS is a file system. All methods may be called from any goroutine. Errors about a name wrap fs.ErrNotExist or
-// fs.ErrExist where that is the reason.
+// FS is a file system. All methods may be called from any goroutine. Errors about a name wrap
+// fs.ErrNotExist or fs.ErrExist where that is the reason.
 type FS interface {
 	// Open opens an existing file for reading only.
 	Open(name string) (File, error)
-	// Create opens name for reading and writing. It makes the file if it does not exist and empties it if it does.
+	// Create opens name for reading and writing. It makes the file if it does not exist and empties it if
+	// it does.
 	Create(name string) (File, error)
 	// OpenReadWrite opens an existing file for reading and writing and leaves its content alone.
 	OpenReadWrite(name string) (File, error)
@@ -29,8 +30,9 @@ type FS interface {
 	Stat(name string) (Info, error)
 	// SyncDir makes the names in a directory durable.
 	SyncDir(dir string) error
-	// Lock opens name like OpenReadWrite, creating it when missing, and takes an exclusive lock that ends with Close of
-	// the returned file or with the process. A lock that is held elsewhere is answered with [ErrLocked], at once.
+	// Lock opens name like OpenReadWrite, creating it when missing, and takes an exclusive lock that ends
+	// with Close of the returned file or with the process. A lock that is held elsewhere is answered with
+	// [ErrLocked], at once.
 	Lock(name string) (File, error)
 	// Free tells how much room the file system that holds name has.
 	Free(name string) (Space, error)
@@ -42,20 +44,22 @@ type File interface {
 	io.WriterAt
 	io.Closer
 
-	// WritevAt writes all buffers one after the other from offset on and returns the number of bytes written, which is
-	// less than the sum only together with an error. It does not keep or change the slices.
+	// WritevAt writes all buffers one after the other from offset on and returns the number of bytes
+	// written, which is less than the sum only together with an error. It does not keep or change the
+	// slices.
 	WritevAt(buffers [][]byte, offset int64) (int, error)
-	// Sync makes what was written, and the length, durable (fdatasync). After an error it must not be tried again.
+	// Sync makes what was written, and the length, durable (fdatasync). After an error it must not be tried
+	// again.
 	Sync() error
 	// Truncate sets the length. Bytes beyond an earlier end read as zero.
 	Truncate(size int64) error
-	// Preallocate reserves room on disk up to size and makes the file at least that long; the new bytes read as zero.
-	// When there is not enough room it fails with an error for which [IsNoSpace] holds.
+	// Preallocate reserves room on disk up to size and makes the file at least that long; the new bytes
+	// read as zero. When there is not enough room it fails with an error for which [IsNoSpace] holds.
 	Preallocate(size int64) error
 	// Size returns the length in bytes.
 	Size() (int64, error)
-	// Evict asks the system to forget its cached copy of the synced part, so that the next reads come from the disk and
-	// not from memory that a failed write-back left behind. Best effort: it never fails.
+	// Evict asks the system to forget its cached copy of the synced part, so that the next reads come from
+	// the disk and not from memory that a failed write-back left behind. Best effort: it never fails.
 	Evict()
 	// Fd returns the file descriptor for sendfile and the like; false where there is none.
 	Fd() (uintptr, bool)

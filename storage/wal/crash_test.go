@@ -13,12 +13,12 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "first seed of the random tests")
-	seeds     = flag.Uint64("seeds", 1000, "number of seeds of the random tests")
+	seeds     = flag.Uint64("seeds", defaultSeeds, "number of seeds of the random tests")
 )
 
-// TestCrashesLoseNothingSynced drives a log with random updates, cuts the power at a random file operation, in the
-// middle of anything, and checks that what is found afterwards is exactly the state after some append that was not
-// before the last successful sync.
+// TestCrashesLoseNothingSynced drives a log with random updates, cuts the power at a random file operation,
+// in the middle of anything, and checks that what is found afterwards is exactly the state after some
+// append that was not before the last successful sync.
 func TestCrashesLoseNothingSynced(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		run := newCrashRun(seed)
@@ -104,7 +104,8 @@ func (r *crashRun) open() error {
 		if r.powerOff {
 			return errPowerCut
 		}
-		why += fmt.Sprintf("\n  not the state after append %d of %d (synced %d): %s", i, len(r.states)-1, r.synced, d)
+		why += fmt.Sprintf("\n  not the state after append %d of %d (synced %d): %s", i, len(r.states)-1,
+			r.synced, d)
 	}
 	return errors.New("the log is in none of the possible states:" + why)
 }

@@ -6,8 +6,8 @@ const (
 	voteSize      = 8
 	hardStateSize = recordHeaderSize + voteSize
 
-	// inlineLimit is up to which size a payload is copied next to its header: below it another vector costs the kernel
-	// more than the copy costs us.
+	// inlineLimit is up to which size a payload is copied next to its header: below it another vector costs
+	// the kernel more than the copy costs us.
 	inlineLimit = 1024
 
 	// keepEncoder is how much buffer is kept from one Append to the next.
@@ -18,7 +18,8 @@ func checkpointSize(c *Checkpoint) int64 {
 	return recordHeaderSize + 4 + int64(len(c.ConfState)) + int64(len(c.Machine))
 }
 
-// encoder builds the vectors of a frame: headers and small payloads in one buffer, large payloads where they are.
+// encoder builds the vectors of a frame: headers and small payloads in one buffer, large payloads where
+// they are.
 type encoder struct {
 	buffer  []byte   // never moves during a frame: the plan has measured it
 	vectors [][]byte // parts of buffer and large payloads, in order
@@ -42,7 +43,8 @@ func (w *WAL) writeFrame(updates []Update) error {
 		e.update(&updates[i])
 	}
 	if got := e.bytes(); got != w.plan.bytes || f.end+got >= 1<<32 {
-		panic(fmt.Sprintf("BUG: got a frame of %d bytes at %d, want %d before 4 GiB", got, f.end, w.plan.bytes))
+		panic(fmt.Sprintf("BUG: got a frame of %d bytes at %d, want %d before 4 GiB",
+			got, f.end, w.plan.bytes))
 	}
 	e.finish(f.end + w.plan.bytes)
 	_, err := f.handle.WritevAt(e.vectors, f.end)
@@ -73,18 +75,21 @@ func (e *encoder) update(u *Update) {
 	if u.Hard != nil {
 		var vote [voteSize]byte
 		little.PutUint64(vote[:], u.Hard.Vote)
-		e.small(recordHeader{kind: kindHardState, group: u.Group, term: u.Hard.Term, index: u.Hard.Commit}, vote[:])
+		h := recordHeader{kind: kindHardState, group: u.Group, term: u.Hard.Term, index: u.Hard.Commit}
+		e.small(h, vote[:])
 	}
 	if u.ConfState != nil {
 		e.record(recordHeader{kind: kindConfState, group: u.Group}, u.ConfState)
 	}
 	if u.Checkpoint != nil {
 		c := u.Checkpoint
-		e.record(recordHeader{kind: kindCheckpoint, group: u.Group, term: c.Term, index: c.Index}, encodeCheckpoint(c))
+		h := recordHeader{kind: kindCheckpoint, group: u.Group, term: c.Term, index: c.Index}
+		e.record(h, encodeCheckpoint(c))
 	}
 	for i := range u.Entries {
 		n := &u.Entries[i]
-		e.record(recordHeader{kind: kindEntry, typ: n.Type, group: u.Group, term: n.Term, index: n.Index}, n.Data)
+		h := recordHeader{kind: kindEntry, typ: n.Type, group: u.Group, term: n.Term, index: n.Index}
+		e.record(h, n.Data)
 	}
 }
 
@@ -98,7 +103,8 @@ func (e *encoder) record(h recordHeader, payload []byte) {
 	e.from = len(e.buffer)
 }
 
-// small writes a record whose payload is copied. It is apart from record so that payloads on the stack stay there.
+// small writes a record whose payload is copied. It is apart from record so that payloads on the stack stay
+// there.
 func (e *encoder) small(h recordHeader, payload []byte) {
 	e.header(h, payload)
 	e.buffer = append(e.buffer, payload...)
@@ -150,7 +156,8 @@ func decodeCheckpoint(h recordHeader, payload []byte) (Checkpoint, bool) {
 	}
 	conf := int(little.Uint32(payload))
 	rest := payload[4:]
-	return Checkpoint{Index: h.index, Term: h.term, ConfState: clone(rest[:conf]), Machine: clone(rest[conf:])}, true
+	c := Checkpoint{Index: h.index, Term: h.term, ConfState: clone(rest[:conf]), Machine: clone(rest[conf:])}
+	return c, true
 }
 
 // clone copies b; nothing becomes nil.

@@ -11,7 +11,8 @@ import (
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
-// TestNothingWorksAfterAFailedSync checks that a log never tries again, and that opening it anew finds what was synced.
+// TestNothingWorksAfterAFailedSync checks that a log never tries again, and that opening it anew finds what
+// was synced.
 func TestNothingWorksAfterAFailedSync(t *testing.T) {
 	disk := vfs.NewMem()
 	broken := false
@@ -98,7 +99,8 @@ func TestAnyFailedOperationIsReportedAndLosesNothing(t *testing.T) {
 		w := mustOpen(t, disk.CrashClone(rand.New(rand.NewPCG(uint64(failing), 3))), seededOptions(3))
 		state, _, err := w.Load(1)
 		if err != nil || last(state) < synced {
-			t.Fatalf("operation %d failed: last entry is %d, %v; want at least %d", failing, last(state), err, synced)
+			t.Fatalf("operation %d failed: last entry is %d, %v; want at least %d", failing, last(state),
+				err, synced)
 		}
 	}
 }
@@ -140,10 +142,12 @@ func TestImpossibleUpdatesAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		"not contiguous":        {Group: 3, Entries: []wal.Entry{{Term: 1, Index: 1}, {Term: 1, Index: 3}}},
 		"gap after remove":      {Group: 1, Remove: true, Entries: []wal.Entry{{Term: 1, Index: 5}}},
 		"compaction of nothing": {Group: 9, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 1, Term: 1}},
-		"late compaction":       {Group: 1, Remove: true, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 3, Term: 1}},
+		"late compaction": {Group: 1, Remove: true, Compaction: true,
+			Checkpoint: &wal.Checkpoint{Index: 3, Term: 1}},
 		"compaction ahead":      {Group: 1, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 9, Term: 1}},
 		"other term compaction": {Group: 1, Compaction: true, Checkpoint: &wal.Checkpoint{Index: 3, Term: 2}},
-		"after another history": {Group: 1, Checkpoint: &wal.Checkpoint{Index: 3, Term: 9}, Entries: entry(5, 1).Entries},
+		"after another history": {Group: 1, Checkpoint: &wal.Checkpoint{Index: 3, Term: 9},
+			Entries: entry(5, 1).Entries},
 	}
 	for name, update := range bad {
 		err := w.Append([]wal.Update{ok, update})

@@ -89,9 +89,10 @@ func (f *file) readHeader(want uint64) error {
 	case !ok:
 		return f.corrupt(0, "bad file header")
 	case h.version > fileVersion:
-		return fmt.Errorf("%s has version %d, this program knows %d: %w", f.path, h.version, fileVersion, ErrNewerFormat)
+		return fmt.Errorf("%s has version %d, this program knows %d: %w",
+			f.path, h.version, fileVersion, ErrNewerFormat)
 	case h.version == 0 || h.sequence != f.sequence:
-		return f.corrupt(0, fmt.Sprintf("header is that of file %d", h.sequence))
+		return f.corrupt(0, "header is that of file %d", h.sequence)
 	case want != 0 && h.incarnation != want:
 		return f.corrupt(0, "file was replaced by another one of the same name")
 	}
@@ -99,6 +100,6 @@ func (f *file) readHeader(want uint64) error {
 	return nil
 }
 
-func (f *file) corrupt(position int64, reason string) error {
-	return &CorruptError{File: f.path, Position: position, Reason: reason}
+func (f *file) corrupt(position int64, format string, values ...any) error {
+	return &CorruptError{File: f.path, Position: position, Reason: fmt.Sprintf(format, values...)}
 }

@@ -22,8 +22,10 @@ func seedLog(f *testing.F) []byte {
 		f.Fatal(err)
 	}
 	updates := []Update{
-		{Group: 1, Hard: &HardState{1, 2, 3}, ConfState: []byte("conf"), Entries: []Entry{{1, 1, 0, []byte("a")}, {1, 2, 1, nil}}},
-		{Group: 2, Checkpoint: &Checkpoint{5, 1, []byte("c"), []byte("machine")}, Entries: []Entry{{2, 6, 0, []byte("b")}}},
+		{Group: 1, Hard: &HardState{1, 2, 3}, ConfState: []byte("conf"),
+			Entries: []Entry{{1, 1, 0, []byte("a")}, {1, 2, 1, nil}}},
+		{Group: 2, Checkpoint: &Checkpoint{5, 1, []byte("c"), []byte("machine")},
+			Entries: []Entry{{2, 6, 0, []byte("b")}}},
 		{Group: 1, Remove: true},
 	}
 	for i := range updates {
@@ -62,8 +64,8 @@ func openBytes(t *testing.T, data []byte) (*WAL, []State, error) {
 	return w, states, nil
 }
 
-// FuzzReplayBytes feeds arbitrary files. They are opened or refused with a typed error, and what was opened opens to the
-// same content again.
+// FuzzReplayBytes feeds arbitrary files. They are opened or refused with a typed error, and what was opened
+// opens to the same content again.
 func FuzzReplayBytes(f *testing.F) {
 	data := seedLog(f)
 	f.Add(data)
@@ -105,8 +107,8 @@ func checkReplay(t *testing.T, data []byte) {
 	}
 }
 
-// scriptedLog makes a file with a head and one frame. Each six bytes of the script make a record: kind, group, term,
-// index, and two for the length of the payload, which is the rest of the script, repeated.
+// scriptedLog makes a file with a head and one frame. Each six bytes of the script make a record: kind,
+// group, term, index, and two for the length of the payload, which is the rest of the script, repeated.
 func scriptedLog(script []byte, inHead bool) []byte {
 	const incarnation = 7
 	file := fileHeader{fileVersion, 1, incarnation}.encode()
@@ -125,11 +127,13 @@ func scriptedLog(script []byte, inHead bool) []byte {
 func scriptedFrame(data, script []byte, header frameHeader) []byte {
 	var records []byte
 	for len(script) >= 6 {
-		h := recordHeader{kind: script[0], group: GroupID(script[1]), term: uint64(script[2]), index: uint64(script[3])}
+		h := recordHeader{kind: script[0], group: GroupID(script[1]), term: uint64(script[2]),
+			index: uint64(script[3])}
 		h.frame = uint32(header.sequence)
 		length := int(script[4]&3)<<8 | int(script[5])
 		script = script[6:]
-		payload := bytes.Repeat(append(script[:len(script):len(script)], 0), 1+length/(len(script)+1))[:length]
+		payload := bytes.Repeat(append(script[:len(script):len(script)], 0),
+			1+length/(len(script)+1))[:length]
 		h.length = uint32(length)
 		at := len(records)
 		records = append(records, make([]byte, recordHeaderSize)...)

@@ -15,8 +15,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files of the present format version")
 
-// TestFilesOfVersion1 opens files that version 1 wrote, a log of three files that was closed, and compares what is in it
-// with what was noted then.
+// TestFilesOfVersion1 opens files that version 1 wrote, a log of three files that was closed, and compares
+// what is in it with what was noted then.
 func TestFilesOfVersion1(t *testing.T) {
 	golden := filepath.Join("testdata", "v1")
 	if *rewrite {
@@ -57,10 +57,12 @@ func describe(t *testing.T, w *wal.WAL) string {
 			t.Fatal(err)
 		}
 		c := s.Checkpoint
-		fmt.Fprintf(&b, "group %d hard %+v conf %x checkpoint %d/%d conf %x machine %x\n", id, s.Hard, s.ConfState, c.Term,
+		fmt.Fprintf(&b, "group %d hard %+v conf %x checkpoint %d/%d conf %x machine %x\n", id, s.Hard,
+			s.ConfState, c.Term,
 			c.Index, c.ConfState, c.Machine)
 		for _, e := range s.Entries {
-			fmt.Fprintf(&b, "  entry %d/%d type %d, %d bytes with crc %08x\n", e.Term, e.Index, e.Type, len(e.Data),
+			fmt.Fprintf(&b, "  entry %d/%d type %d, %d bytes with crc %08x\n", e.Term, e.Index, e.Type,
+				len(e.Data),
 				crc32.ChecksumIEEE(e.Data))
 		}
 	}

@@ -17,8 +17,8 @@ type group struct {
 	conf       []byte
 	checkpoint Checkpoint
 
-	// refs[dead:] are the live entries, those from checkpoint.Index+1 on without a gap. The dead ones are cleared out
-	// when the slice would have to grow otherwise.
+	// refs[dead:] are the live entries, those from checkpoint.Index+1 on without a gap. The dead ones are
+	// cleared out when the slice would have to grow otherwise.
 	refs []ref
 	dead int
 	runs []run // terms of the live entries, by ascending index; may begin before the first
@@ -65,9 +65,10 @@ func (g *group) dropFrom(index uint64) []ref {
 	return dropped
 }
 
-// advance sets the checkpoint and returns the refs of the entries that are not needed any more. A checkpoint that does
-// not continue the history of the group (its term differs from the entry's, or it lies ahead of all entries) replaces
-// all entries, as installing a Raft snapshot does. A checkpoint older than the present one changes nothing.
+// advance sets the checkpoint and returns the refs of the entries that are not needed any more. A
+// checkpoint that does not continue the history of the group (its term differs from the entry's, or it lies
+// ahead of all entries) replaces all entries, as installing a Raft snapshot does. A checkpoint older than
+// the present one changes nothing.
 func (g *group) advance(c Checkpoint) []ref {
 	if c.Index < g.checkpoint.Index {
 		return nil
@@ -104,8 +105,8 @@ func (g *group) dropRunsBefore(index uint64) {
 	g.runs = append(g.runs[:0], g.runs[n:]...)
 }
 
-// smallRefs is how much room for refs a group without live entries keeps: enough for a group with little traffic, and
-// small against what else an idle group costs.
+// smallRefs is how much room for refs a group without live entries keeps: enough for a group with little
+// traffic, and small against what else an idle group costs.
 const smallRefs = 16
 
 func (g *group) empty() {

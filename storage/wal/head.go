@@ -54,12 +54,14 @@ func (w *WAL) encodeHead(f *file, live []*file) []byte {
 	for _, id := range w.Groups() {
 		g := w.groups[id]
 		scratch = appendState(scratch[:0], g)
-		add(recordHeader{kind: kindState, group: id, term: g.checkpoint.Term, index: g.checkpoint.Index}, scratch)
+		h := recordHeader{kind: kindState, group: id, term: g.checkpoint.Term, index: g.checkpoint.Index}
+		add(h, scratch)
 	}
 	return b
 }
 
-// planHead measures the head. It has a plan of its own: the file is started for a frame that is planned already.
+// planHead measures the head. It has a plan of its own: the file is started for a frame that is planned
+// already.
 func (w *WAL) planHead(live []*file) plan {
 	p := plan{bytes: frameHeaderSize}
 	for range live {

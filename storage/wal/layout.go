@@ -14,11 +14,11 @@ const (
 	frameHeaderSize  = 64
 	recordHeaderSize = 40
 
-	// alignment of frames. Sectors are the unit that disks write atomically: a new frame never shares the sector of the
-	// frame before, and a search for frames needs to look at multiples of it only.
+	// alignment of frames. Sectors are the unit that disks write atomically: a new frame never shares the
+	// sector of the frame before, and a search for frames needs to look at multiples of it only.
 	alignment = 512
-	// pageSize is what the kernel reads when less than a page of an uncached file is written. Writes are filled up with
-	// zeros to the end of the page, so that it never has to.
+	// pageSize is what the kernel reads when less than a page of an uncached file is written. Writes are
+	// filled up with zeros to the end of the page, so that it never has to.
 	pageSize = 4096
 
 	headPosition = alignment
@@ -60,8 +60,8 @@ func fileHeaderCRC(b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(b[:12], castagnoli), castagnoli, b[16:fileHeaderSize])
 }
 
-// decodeFileHeader tells whether b starts with a header of any version: the first 16 bytes and the checksum will stay
-// what they are.
+// decodeFileHeader tells whether b starts with a header of any version: the first 16 bytes and the checksum
+// will stay what they are.
 func decodeFileHeader(b []byte) (fileHeader, bool) {
 	if len(b) < fileHeaderSize || string(b[:8]) != fileMagic || little.Uint32(b[12:]) != fileHeaderCRC(b) {
 		return fileHeader{}, false

@@ -5,9 +5,9 @@ import "fmt"
 // loadSpan bounds how much is read at once; one larger entry is read alone.
 const loadSpan = 1 << 20
 
-// Load returns what the log holds of a group, appended or durable, and false if it knows no such group. Entries are read
-// back from the files; what does not match its checksum any more is reported as a *[CorruptError], and concerns only
-// this group.
+// Load returns what the log holds of a group, appended or durable, and false if it knows no such group.
+// Entries are read back from the files; what does not match its checksum any more is reported as a
+// *[CorruptError], and concerns only this group.
 func (w *WAL) Load(id GroupID) (State, bool, error) {
 	g := w.groups[id]
 	if g == nil {
@@ -33,8 +33,9 @@ func (w *WAL) Load(id GroupID) (State, bool, error) {
 	return state, true, nil
 }
 
-// spanOf returns how many of the first refs are read in one go: those that lie in one file, close enough together that
-// at least half of what is read is theirs, since the entries keep the memory of the whole span.
+// spanOf returns how many of the first refs are read in one go: those that lie in one file, close enough
+// together that at least half of what is read is theirs, since the entries keep the memory of the whole
+// span.
 func spanOf(refs []ref) int {
 	start := int64(refs[0].position)
 	useful := refs[0].end() - start
@@ -62,9 +63,10 @@ func (w *WAL) loadSpan(g *group, entries []Entry, first uint64, refs []ref) ([]E
 		index := first + uint64(i)
 		h, payload, ok := decodeRecord(b[int64(r.position)-start:], f.seed)
 		if !ok || h.kind != kindEntry || h.group != g.id || h.index != index || h.length != r.length {
-			return nil, f.corrupt(int64(r.position), fmt.Sprintf("entry %d of group %d is damaged", index, g.id))
+			return nil, f.corrupt(int64(r.position), "entry %d of group %d is damaged", index, g.id)
 		}
-		entries = append(entries, Entry{Term: h.term, Index: h.index, Type: h.typ, Data: payload[:len(payload):len(payload)]})
+		payload = payload[:len(payload):len(payload)] // nobody may append into the next record
+		entries = append(entries, Entry{Term: h.term, Index: h.index, Type: h.typ, Data: payload})
 	}
 	return entries, nil
 }

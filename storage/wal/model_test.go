@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
-// model is what a log should contain, done the simple way. States in it are never changed in place, so a shallow copy of
-// the map is a copy of everything.
+// model is what a log should contain, done the simple way. States in it are never changed in place, so a
+// shallow copy of the map is a copy of everything.
 type model map[wal.GroupID]wal.State
 
 func (m model) apply(updates []wal.Update) model {
@@ -95,7 +95,8 @@ func stateDifference(got, want wal.State) string {
 	for i, e := range got.Entries {
 		x := want.Entries[i]
 		if e.Term != x.Term || e.Index != x.Index || e.Type != x.Type || !bytes.Equal(e.Data, x.Data) {
-			return fmt.Sprintf("entry %d/%d is not entry %d/%d or has other data", e.Term, e.Index, x.Term, x.Index)
+			return fmt.Sprintf("entry %d/%d is not entry %d/%d or has other data", e.Term, e.Index, x.Term,
+				x.Index)
 		}
 	}
 	return ""
@@ -140,7 +141,8 @@ func (g *generator) update(m model) wal.Update {
 		s = applyTo(s, wal.Update{Group: id, Checkpoint: u.Checkpoint})
 	}
 	if g.rng.IntN(3) > 0 {
-		u.Hard = &wal.HardState{Term: s.Hard.Term + uint64(g.rng.IntN(2)), Vote: g.rng.Uint64(), Commit: last(s)}
+		u.Hard = &wal.HardState{Term: s.Hard.Term + uint64(g.rng.IntN(2)), Vote: g.rng.Uint64(),
+			Commit: last(s)}
 	}
 	if g.rng.IntN(8) > 0 {
 		u.Entries = g.entries(s)
@@ -189,7 +191,8 @@ func (g *generator) entries(s wal.State) []wal.Entry {
 		if g.rng.IntN(60) == 0 {
 			size *= 20
 		}
-		entries[i] = wal.Entry{Term: term, Index: first + uint64(i), Type: uint8(g.rng.IntN(3)), Data: g.bytes(size)}
+		entries[i] = wal.Entry{Term: term, Index: first + uint64(i), Type: uint8(g.rng.IntN(3)),
+			Data: g.bytes(size)}
 	}
 	return entries
 }

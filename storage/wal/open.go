@@ -7,9 +7,10 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// Open replays the log in dir, which is made if it does not exist, and starts a new file for what comes. A torn tail is
-// left out. Corruption is refused with a *[CorruptError], the log of a newer program with [ErrNewerFormat], and a new
-// log on a full disk with [ErrNoSpace]. Nobody else may use dir at the same time.
+// Open replays the log in dir, which is made if it does not exist, and starts a new file for what comes. A
+// torn tail is left out. Corruption is refused with a *[CorruptError], the log of a newer program with
+// [ErrNewerFormat], and a new log on a full disk with [ErrNoSpace]. Nobody else may use dir at the same
+// time.
 func Open(fsys vfs.FS, dir string, o Options) (*WAL, error) {
 	w := &WAL{
 		fsys:    fsys,
@@ -35,8 +36,8 @@ func (w *WAL) open() error {
 	if err := vfs.MkdirAllSync(w.fsys, w.dir); err != nil {
 		return err
 	}
-	// A process that died may have renamed files without the names being durable. What follows reuses files that the
-	// newest one does not need, so the newest must not disappear in a power failure after that.
+	// A process that died may have renamed files without the names being durable. What follows reuses files
+	// that the newest one does not need, so the newest must not disappear in a power failure after that.
 	if err := w.fsys.SyncDir(w.dir); err != nil {
 		return err
 	}
@@ -84,9 +85,9 @@ func (w *WAL) recover(logs []uint64) error {
 	return nil
 }
 
-// openNewest opens the file that the replay ends with, and makes sure that what is read from it is on disk: the process
-// before may have died between a write and its sync, or because a sync failed, and then the kernel's copy in memory
-// shows more than a power failure would leave.
+// openNewest opens the file that the replay ends with, and makes sure that what is read from it is on disk:
+// the process before may have died between a write and its sync, or because a sync failed, and then the
+// kernel's copy in memory shows more than a power failure would leave.
 func (w *WAL) openNewest(sequence uint64) (*file, error) {
 	f, err := w.openFile(sequence, 0)
 	if err != nil {
@@ -109,7 +110,8 @@ type recovery struct {
 	slots  map[GroupID]*slots
 }
 
-// slots are the entries of a group that exist according to the head of the newest file, to be found in older files.
+// slots are the entries of a group that exist according to the head of the newest file, to be found in
+// older files.
 type slots struct {
 	group *group
 	refs  []ref // refs[i] is entry checkpoint.Index+1+i; file 0 if not found yet
@@ -145,7 +147,9 @@ func (r *recovery) readHead(walk *walker) (frameHeader, error) {
 		return h, r.newest.corrupt(headPosition, "bad head")
 	}
 	states := map[GroupID]uint64{} // last indexes
-	_, ok, err = walk.frame(headPosition, h.sequence, func(rec record) error { return r.headRecord(rec, states) })
+	_, ok, err = walk.frame(headPosition, h.sequence, func(rec record) error {
+		return r.headRecord(rec, states)
+	})
 	if err == nil && !ok {
 		err = r.newest.corrupt(headPosition, "bad record in the head")
 	}
@@ -166,18 +170,18 @@ func (r *recovery) headRecord(rec record, last map[GroupID]uint64) error {
 	case kindState:
 		g, lastIndex, err := decodeState(rec.recordHeader, rec.payload)
 		if err != nil {
-			return r.newest.corrupt(rec.position, err.Error())
+			return r.newest.corrupt(rec.position, "%v", err)
 		}
 		r.wal.groups[g.id] = g
 		last[g.id] = lastIndex
 	default:
-		return r.newest.corrupt(rec.position, fmt.Sprintf("record of kind %d in the head", rec.kind))
+		return r.newest.corrupt(rec.position, "record of kind %d in the head", rec.kind)
 	}
 	return nil
 }
 
-// makeSlots takes memory for the entries that should exist, after checking that the older files are there and large
-// enough for that many.
+// makeSlots takes memory for the entries that should exist, after checking that the older files are there
+// and large enough for that many.
 func (r *recovery) makeSlots(last map[GroupID]uint64) error {
 	room := uint64(0)
 	for _, l := range r.older {
@@ -192,7 +196,7 @@ func (r *recovery) makeSlots(last map[GroupID]uint64) error {
 			return fmt.Errorf("read %s: %w", f.path, err)
 		}
 		if alignUp(size, alignment) < l.end {
-			return f.corrupt(size, fmt.Sprintf("file ends, newer files show that it had %d bytes", l.end))
+			return f.corrupt(size, "file ends, newer files show that it had %d bytes", l.end)
 		}
 		room += uint64(l.end) / recordHeaderSize
 	}
@@ -212,8 +216,8 @@ func (r *recovery) makeSlots(last map[GroupID]uint64) error {
 	return nil
 }
 
-// collect reads an older file and fills slots. Overwritten, checkpointed and removed entries need no thought: those that
-// are live at the time of the head are the last ones with their index.
+// collect reads an older file and fills slots. Overwritten, checkpointed and removed entries need no
+// thought: those that are live at the time of the head are the last ones with their index.
 func (r *recovery) collect(l liveFile) error {
 	f := r.wal.files[uint32(l.sequence)]
 	walk, err := newWalker(f)
@@ -229,7 +233,7 @@ func (r *recovery) collect(l liveFile) error {
 		var h frameHeader
 		h, ok, err = walk.frame(position, sequence, func(rec record) error { r.fill(f, rec); return nil })
 		if err == nil && !ok {
-			err = f.corrupt(position, fmt.Sprintf("bad frame %d, and newer files show that it was complete", sequence))
+			err = f.corrupt(position, "bad frame %d, newer files show that it was complete", sequence)
 		}
 		position, sequence = alignUp(h.end(position), alignment), sequence+1
 	}
@@ -254,8 +258,7 @@ func (r *recovery) settle() error {
 		s := r.slots[id]
 		for i, at := range s.refs {
 			if at.file == 0 {
-				return r.newest.corrupt(headPosition, fmt.Sprintf("entry %d of group %d is in none of the older files",
-					s.group.checkpoint.Index+1+uint64(i), id))
+				return r.missing(id, s.group.checkpoint.Index+1+uint64(i))
 			}
 			s.group.add(s.terms[i], at)
 			r.wal.files[at.file].live++
@@ -263,6 +266,10 @@ func (r *recovery) settle() error {
 	}
 	r.slots = nil
 	return nil
+}
+
+func (r *recovery) missing(id GroupID, index uint64) error {
+	return r.newest.corrupt(headPosition, "entry %d of group %d is in no file", index, id)
 }
 
 // readTail applies the frames after the head and finds out where the log ends.
@@ -284,7 +291,7 @@ func (r *recovery) readTail(walk *walker, head frameHeader) error {
 		return err
 	}
 	if proven {
-		return f.corrupt(position, fmt.Sprintf("bad frame %d, and later frames show that it was durable", sequence))
+		return f.corrupt(position, "bad frame %d, later frames show that it was durable", sequence)
 	}
 	f.end = position
 	w.frame, w.durable = sequence-1, sequence-1
@@ -302,7 +309,8 @@ func (r *recovery) apply(rec record) error {
 	switch rec.kind {
 	case kindEntry:
 		if rec.index <= g.checkpoint.Index || rec.index > g.last()+1 {
-			return r.newest.corrupt(rec.position, fmt.Sprintf("entry %d of group %d follows %d", rec.index, g.id, g.last()))
+			return r.newest.corrupt(rec.position, "entry %d of group %d follows %d",
+				rec.index, g.id, g.last())
 		}
 		w.unpin(g.dropFrom(rec.index))
 		g.add(rec.term, ref{uint32(r.newest.sequence), uint32(rec.position), rec.length})
@@ -321,7 +329,7 @@ func (r *recovery) apply(rec record) error {
 		}
 		w.unpin(g.advance(c))
 	default:
-		return r.newest.corrupt(rec.position, fmt.Sprintf("record of unknown kind %d", rec.kind))
+		return r.newest.corrupt(rec.position, "record of unknown kind %d", rec.kind)
 	}
 	return nil
 }

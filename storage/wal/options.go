@@ -7,19 +7,22 @@ import (
 
 // Options tune a log. The zero value is right for production.
 type Options struct {
-	// FileBytes is the size of a file. 0 means 64 MiB, the limits are 16 KiB and 1 GiB. Larger appends get a larger file.
+	// FileBytes is the size of a file. 0 means 64 MiB, the limits are 16 KiB and 1 GiB. Larger appends get
+	// a larger file.
 	FileBytes int64
-	// Spares is how many files wait preallocated; at least 3, and 0 means 3: two make the reserve that keeps the log
-	// usable on a full disk, the third lets the next file start without waiting for an allocation.
+	// Spares is how many files wait preallocated; at least 3, and 0 means 3: two make the reserve that
+	// keeps the log usable on a full disk, the third lets the next file start without waiting for an
+	// allocation.
 	Spares int
 	// KeepSpares is how many files that became free are kept for reuse. 0 means 8.
 	KeepSpares int
-	// Incarnation returns the random number that tells the lives of a file apart. nil means crypto/rand; tests pass a
-	// seeded one.
+	// Incarnation returns the random number that tells the lives of a file apart. nil means crypto/rand;
+	// tests pass a seeded one.
 	Incarnation func() uint64
 }
 
-// maxFileBytes bounds the usual size of a file. With the largest append on top positions still fit in 32 bits.
+// maxFileBytes bounds the usual size of a file. With the largest append on top positions still fit in 32
+// bits.
 const maxFileBytes = 1 << 30
 
 func (o Options) withDefaults() Options {

@@ -2,8 +2,8 @@ package wal
 
 import "fmt"
 
-// plan is the first pass over the updates of an Append: it checks them before anything is written, and measures the
-// frame so that the buffer for headers never moves while slices point into it.
+// plan is the first pass over the updates of an Append: it checks them before anything is written, and
+// measures the frame so that the buffer for headers never moves while slices point into it.
 type plan struct {
 	groups  map[GroupID]planned // groups touched by this Append, as they will be after the updates so far
 	bytes   int64               // of the frame with its header
@@ -82,7 +82,8 @@ func (p *plan) state(w *WAL, id GroupID) planned {
 	return planned{}
 }
 
-// afterCheckpoint is what group.advance will do after the updates before; or the reason why the checkpoint is refused.
+// afterCheckpoint is what group.advance will do after the updates before; or the reason why the checkpoint
+// is refused.
 func (p *plan) afterCheckpoint(w *WAL, before []Update, u *Update, state planned) (planned, string) {
 	index, term := u.Checkpoint.Index, u.Checkpoint.Term
 	continues := index == state.checkpoint && term == state.checkpointTerm ||
@@ -100,8 +101,8 @@ func (p *plan) afterCheckpoint(w *WAL, before []Update, u *Update, state planned
 	return planned{true, index, term, last}, ""
 }
 
-// plannedTerm returns the term of an entry that is there after the updates before. It looks through all of them, which
-// happens only to a group that has entries and a checkpoint in the same Append.
+// plannedTerm returns the term of an entry that is there after the updates before. It looks through all of
+// them, which happens only to a group that has entries and a checkpoint in the same Append.
 func plannedTerm(w *WAL, before []Update, id GroupID, index uint64) uint64 {
 	for i := len(before) - 1; i >= 0; i-- {
 		u := &before[i]

@@ -27,7 +27,8 @@ func newWalker(f *file) (*walker, error) {
 	return &walker{file: f, size: size}, nil
 }
 
-// bytes returns n bytes from position on, or fewer at the end of the file. They are valid until the next call.
+// bytes returns n bytes from position on, or fewer at the end of the file. They are valid until the next
+// call.
 func (w *walker) bytes(position, n int64) ([]byte, error) {
 	if n = min(n, w.size-position); n <= 0 {
 		return nil, nil
@@ -40,7 +41,8 @@ func (w *walker) bytes(position, n int64) ([]byte, error) {
 		w.buffer = make([]byte, want)
 	}
 	w.buffer, w.at = w.buffer[:want], position
-	if read, err := w.file.handle.ReadAt(w.buffer, position); err != nil && !(isEOF(err) && int64(read) == want) {
+	read, err := w.file.handle.ReadAt(w.buffer, position)
+	if err != nil && (!isEOF(err) || int64(read) < want) {
 		w.buffer = w.buffer[:0]
 		return nil, fmt.Errorf("read %s at %d: %w", w.file.path, position, err)
 	}
@@ -64,10 +66,10 @@ type record struct {
 	payload  []byte
 }
 
-// frame reads the frame at position, which must be number sequence, and hands its records to visit once all of them have
-// been checked. ok is false if it is damaged, missing or another one.
-func (w *walker) frame(position int64, sequence uint64, visit func(record) error) (h frameHeader, ok bool, err error) {
-	h, ok, err = w.header(position)
+// frame reads the frame at position, which must be number sequence, and hands its records to visit once all
+// of them have been checked. ok is false if it is damaged, missing or another one.
+func (w *walker) frame(position int64, sequence uint64, visit func(record) error) (frameHeader, bool, error) {
+	h, ok, err := w.header(position)
 	if err != nil || !ok || h.sequence != sequence || h.length > uint64(w.size) || h.end(position) > w.size {
 		return h, false, err
 	}
@@ -101,7 +103,8 @@ func checkRecords(h frameHeader, b []byte, seed uint32) bool {
 	return len(b) == 0
 }
 
-// provesDurable looks for a valid frame after position that was written when frame sequence was known to be durable.
+// provesDurable looks for a valid frame after position that was written when frame sequence was known to be
+// durable.
 func (w *walker) provesDurable(position int64, sequence uint64) (bool, error) {
 	for at := position; at < w.size; at += alignment {
 		h, ok, err := w.header(at)

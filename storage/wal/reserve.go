@@ -7,22 +7,24 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// The rule about room. Call files without live entries, other than the current one, dead: they become spares as soon as
-// the next file is started. Starting a file takes one spare. Two promises:
+// The rule about room. Call files without live entries, other than the current one, dead: they become
+// spares as soon as the next file is started. Starting a file takes one spare. Two promises:
 //
-//  1. The log can always be opened and always takes updates without entries (checkpoints above all, which are the way
-//     out of a full disk).
+//  1. The log can always be opened and always takes updates without entries (checkpoints above all, which
+//     are the way out of a full disk).
 //  2. It never finds out in the middle of an Append that there is no room.
 //
-// For the first it is enough that one spare is there whenever a file must be started, if starting a file, when nothing
-// but small updates came since the start before, gives the old one back: then one spare lasts for ever. Entries are what
-// makes the current file keep its room. So they are taken only if afterwards spares >= 1 and spares + dead >= 2: the next
-// start of a file takes one, gets the dead ones back, and has at least one left, even if the current file stays live.
-// After that the new file holds no entries, and none are taken until the rule holds again.
+// For the first it is enough that one spare is there whenever a file must be started, if starting a file,
+// when nothing but small updates came since the start before, gives the old one back: then one spare lasts
+// for ever. Entries are what makes the current file keep its room. So they are taken only if afterwards
+// spares >= 1 and spares + dead >= 2: the next start of a file takes one, gets the dead ones back, and has
+// at least one left, even if the current file stays live. After that the new file holds no entries, and
+// none are taken until the rule holds again.
 //
 // The second is kept by taking the spare, or allocating a file, before the frame is written.
 
-// makeRoom starts a new file if a frame of this many bytes does not fit in the current one, and keeps the rule.
+// makeRoom starts a new file if a frame of this many bytes does not fit in the current one, and keeps the
+// rule.
 func (w *WAL) makeRoom(bytes int64, entries bool) error {
 	fits := w.fits(bytes)
 	if entries {
@@ -99,9 +101,9 @@ func (w *WAL) sparePath() string {
 	return path.Join(w.dir, fileName(w.nextName, spareSuffix))
 }
 
-// Maintain prepares for the appends to come what needs no hurry: it allocates spare files up to Options.Spares and
-// removes those beyond Options.KeepSpares. Its owner calls it when nobody waits. A full disk is no error here: it shows
-// in Stats, and in Append when it matters.
+// Maintain prepares for the appends to come what needs no hurry: it allocates spare files up to
+// Options.Spares and removes those beyond Options.KeepSpares. Its owner calls it when nobody waits. A full
+// disk is no error here: it shows in Stats, and in Append when it matters.
 func (w *WAL) Maintain() error {
 	if w.failed != nil {
 		return w.failed
@@ -131,7 +133,8 @@ func (w *WAL) trim(keep int) error {
 	return nil
 }
 
-// recycle turns the dead files into spares. The file that does not name them any more must be durable, and named so.
+// recycle turns the dead files into spares. The file that does not name them any more must be durable, and
+// named so.
 func (w *WAL) recycle() error {
 	for _, key := range sortedKeys(w.files) {
 		f := w.files[key]
@@ -168,8 +171,8 @@ func resize(handle vfs.File, size int64) error {
 	return handle.Truncate(size)
 }
 
-// adopt takes over the spares that earlier processes left. Those that are too small, because their allocation was cut
-// short or the size was changed since, are removed.
+// adopt takes over the spares that earlier processes left. Those that are too small, because their
+// allocation was cut short or the size was changed since, are removed.
 func (w *WAL) adopt(sequences []uint64) error {
 	for _, sequence := range sequences {
 		name := path.Join(w.dir, fileName(sequence, spareSuffix))

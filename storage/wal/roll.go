@@ -7,7 +7,8 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// roll makes everything durable and starts the next file, with room for a frame of the given size. The order matters:
+// roll makes everything durable and starts the next file, with room for a frame of the given size. The
+// order matters:
 //
 //  1. The current file is synced: the new head will say that it is complete up to its end.
 //  2. The head is written to a spare and synced under the spare's name. A crash until here leaves a spare.
@@ -30,7 +31,8 @@ func (w *WAL) start(bytes int64) error {
 		}
 	}
 	s := w.spares[0]
-	f := &file{handle: s.handle, sequence: w.nextSequence(), incarnation: w.options.Incarnation(), capacity: capacity}
+	f := &file{handle: s.handle, sequence: w.nextSequence(), capacity: capacity}
+	f.incarnation = w.options.Incarnation()
 	f.path, f.seed = w.logPath(f.sequence), seedOf(f.incarnation)
 	head := w.encodeHead(f, live)
 	if err := w.writeHead(s, head, capacity); err != nil {
@@ -59,10 +61,11 @@ func (w *WAL) liveFiles() []*file {
 	return live
 }
 
-// capacityFor returns the size of a new file: the usual one, unless its head would fill most of it, so that the log
-// would spend its time writing heads, or the frame it is started for is larger.
+// capacityFor returns the size of a new file: the usual one, unless its head would fill most of it, so that
+// the log would spend its time writing heads, or the frame it is started for is larger.
 func (w *WAL) capacityFor(head, frame int64) int64 {
-	return alignUp(max(w.options.FileBytes, min(4*head, maxFileBytes), alignUp(head, alignment)+frame), pageSize)
+	capacity := max(w.options.FileBytes, min(4*head, maxFileBytes), alignUp(head, alignment)+frame)
+	return alignUp(capacity, pageSize)
 }
 
 func (w *WAL) nextSequence() uint64 {

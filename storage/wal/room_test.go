@@ -11,11 +11,13 @@ import (
 )
 
 func entry(index uint64, size int) wal.Update {
-	return wal.Update{Group: 1, Entries: []wal.Entry{{Term: 1, Index: index, Data: bytes.Repeat([]byte{0xa5}, size)}}}
+	data := bytes.Repeat([]byte{0xa5}, size)
+	return wal.Update{Group: 1, Entries: []wal.Entry{{Term: 1, Index: index, Data: data}}}
 }
 
 func checkpoint(index uint64) wal.Update {
-	return wal.Update{Group: 1, Checkpoint: &wal.Checkpoint{Index: index, Term: 1, Machine: make([]byte, 500)}}
+	c := wal.Checkpoint{Index: index, Term: 1, Machine: make([]byte, 500)}
+	return wal.Update{Group: 1, Checkpoint: &c}
 }
 
 // fillUp appends entries until there is no more room and returns the index of the last one.
@@ -38,8 +40,9 @@ func fillUp(t *testing.T, w *wal.WAL, index uint64) uint64 {
 	return 0
 }
 
-// TestFullDiskLeavesRoomForStartsAndCheckpoints fills the disk, then starts the node again and again, with and without
-// crashes, writes thousands of small updates in between, and finally makes room by a checkpoint.
+// TestFullDiskLeavesRoomForStartsAndCheckpoints fills the disk, then starts the node again and again, with
+// and without crashes, writes thousands of small updates in between, and finally makes room by a
+// checkpoint.
 func TestFullDiskLeavesRoomForStartsAndCheckpoints(t *testing.T) {
 	disk := vfs.NewMem()
 	disk.SetCapacity(200 << 10)
@@ -112,7 +115,8 @@ func TestFilesAreReused(t *testing.T) {
 		}
 	}
 	if created > 8 {
-		t.Errorf("%d files were created for 2 MB with a checkpoint every 20 KB, want few that are reused", created)
+		t.Errorf("%d files were created for 2 MB with a checkpoint every 20 KB, want few that are reused",
+			created)
 	}
 	if s := w.Stats(); s.LiveBytes > 64<<10 {
 		t.Errorf("stats are %+v, want at most 64 KiB live", s)
@@ -123,7 +127,9 @@ func TestPinsNameTheGroupsThatKeepTheOldestFiles(t *testing.T) {
 	w := mustOpen(t, vfs.NewMem(), seededOptions(1))
 	for id := wal.GroupID(5); id > 0; id-- {
 		for i := range uint64(12) {
-			mustAppend(t, w, wal.Update{Group: id, Entries: []wal.Entry{{Term: 1, Index: i + 1, Data: make([]byte, 1000)}}})
+			u := entry(i+1, 1000)
+			u.Group = id
+			mustAppend(t, w, u)
 		}
 	}
 	live := w.Stats().LiveBytes

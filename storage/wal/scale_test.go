@@ -17,17 +17,19 @@ func TestTenThousandGroups(t *testing.T) {
 	var updates []wal.Update
 	for id := wal.GroupID(1); id <= groups; id++ {
 		updates = append(updates, wal.Update{
-			Group:      id,
-			Hard:       &wal.HardState{Term: 3, Vote: 1, Commit: 5},
-			ConfState:  []byte{8, 1},
-			Checkpoint: &wal.Checkpoint{Index: 5, Term: 3, ConfState: []byte{8, 1}, Machine: make([]byte, 60)},
-			Entries:    []wal.Entry{{Term: 3, Index: 6, Data: []byte("x")}},
+			Group:     id,
+			Hard:      &wal.HardState{Term: 3, Vote: 1, Commit: 5},
+			ConfState: []byte{8, 1},
+			Checkpoint: &wal.Checkpoint{Index: 5, Term: 3, ConfState: []byte{8, 1},
+				Machine: make([]byte, 60)},
+			Entries: []wal.Entry{{Term: 3, Index: 6, Data: []byte("x")}},
 		})
 	}
 	mustAppend(t, w, updates...)
 	for id := wal.GroupID(1); id <= groups; id++ {
-		updates[id-1] = wal.Update{Group: id, Checkpoint: &wal.Checkpoint{Index: 6, Term: 3, ConfState: []byte{8, 1},
-			Machine: make([]byte, 60)}}
+		updates[id-1] = wal.Update{Group: id, Checkpoint: &wal.Checkpoint{Index: 6, Term: 3,
+			ConfState: []byte{8, 1},
+			Machine:   make([]byte, 60)}}
 	}
 	mustAppend(t, w, updates...)
 	if err := w.Close(); err != nil {
@@ -52,7 +54,8 @@ func TestLargeAppendsGetLargerFiles(t *testing.T) {
 			data[j] = byte(i + j*j)
 		}
 		u := wal.Update{Group: 1, Entries: []wal.Entry{
-			{Term: 1, Index: uint64(2*i + 1), Data: data}, {Term: 1, Index: uint64(2*i + 2), Data: data[:size/3]}}}
+			{Term: 1, Index: uint64(2*i + 1), Data: data}, {Term: 1, Index: uint64(2*i + 2),
+				Data: data[:size/3]}}}
 		m = m.apply([]wal.Update{u})
 		mustAppend(t, w, u)
 	}
@@ -87,13 +90,14 @@ func TestManyFilesWhileOneGroupSleeps(t *testing.T) {
 		t.Errorf("stats are %+v, want few files, the oldest kept by group 2", s)
 	}
 	w = mustOpen(t, disk.DurableClone(), seededOptions(2))
-	if state, _, err := w.Load(2); err != nil || len(state.Entries) != 1 || string(state.Entries[0].Data) != "old" {
+	if state, _, err := w.Load(2); err != nil || len(state.Entries) != 1 ||
+		string(state.Entries[0].Data) != "old" {
 		t.Errorf("got %v, %v", state, err)
 	}
 }
 
-// TestAppendAllocatesNothingPerEntry compares appends of few and of many entries. What is left is the growth of the
-// index, and a few closures per system call.
+// TestAppendAllocatesNothingPerEntry compares appends of few and of many entries. What is left is the
+// growth of the index, and a few closures per system call.
 func TestAppendAllocatesNothingPerEntry(t *testing.T) {
 	few, many := appendAllocations(t, 1), appendAllocations(t, 1000)
 	t.Logf("allocations per append of 1 entry: %v, of 1000: %v", few, many)

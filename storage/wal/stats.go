@@ -28,9 +28,9 @@ func (w *WAL) Stats() Stats {
 	return s
 }
 
-// Pins returns the groups whose checkpoints would let go of so many of the oldest files that at most keep bytes remain
-// needed, those with the oldest entries first. The current file can be let go of too; keep 0 means all groups that have
-// live entries.
+// Pins returns the groups whose checkpoints would let go of so many of the oldest files that at most keep
+// bytes remain needed, those with the oldest entries first. The current file can be let go of too; keep 0
+// means all groups that have live entries.
 func (w *WAL) Pins(keep int64) []GroupID {
 	live := w.liveFiles()
 	total := int64(0)
@@ -69,8 +69,8 @@ func (w *WAL) pinsUpTo(through uint64) []GroupID {
 	return ids
 }
 
-// Release starts a new file if that frees older ones, and gives spare files beyond Options.Spares back to the file
-// system. Without it that happens when the current file is full.
+// Release starts a new file if that frees older ones, and gives spare files beyond Options.Spares back to
+// the file system. Without it that happens when the current file is full.
 func (w *WAL) Release() error {
 	if w.failed != nil {
 		return w.failed

@@ -20,17 +20,20 @@ type Checkpoint struct {
 	Machine     []byte // what the machine needs to open its files again, opaque here
 }
 
-// Update is what one group wants to have in the log. Its parts take effect in the order Remove, Hard, ConfState,
-// Checkpoint, Entries. The log keeps ConfState and the slices of Checkpoint; nobody may change them afterwards. Data of
-// entries is only read during Append.
+// Update is what one group wants to have in the log. Its parts take effect in the order Remove, Hard,
+// ConfState, Checkpoint, Entries. The log keeps ConfState and the slices of Checkpoint; nobody may change
+// them afterwards. Data of entries is only read during Append.
 type Update struct {
-	Group      GroupID
-	Hard       *HardState  // nil: unchanged
-	ConfState  []byte      // nil: unchanged
-	Entries    []Entry     // contiguous; the first drops what the group has at its index and after
-	Checkpoint *Checkpoint // drops entries up to its index, or all if they belong to another history; an older one is ignored
-	// Compaction says that Checkpoint was made from entries in the log. It is refused with an *UpdateError if it was not,
-	// for instance because the group was removed meanwhile: a checkpoint that comes late must not bring it back.
+	Group     GroupID
+	Hard      *HardState // nil: unchanged
+	ConfState []byte     // nil: unchanged
+	Entries   []Entry    // contiguous; the first drops what the group has at its index and after
+	// Checkpoint drops the entries up to its index, or all if they belong to another history. An older one
+	// than the present is ignored.
+	Checkpoint *Checkpoint
+	// Compaction says that Checkpoint was made from entries in the log. It is refused with an *UpdateError
+	// if it was not, for instance because the group was removed meanwhile: a checkpoint that comes late
+	// must not bring it back.
 	Compaction bool
 	Remove     bool // forgets all the group had before this update
 }

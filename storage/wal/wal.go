@@ -28,9 +28,9 @@ type WAL struct {
 	encoder encoder
 }
 
-// Append writes updates as one frame, with one vectored write, not yet durable. It returns an *[UpdateError] or
-// [ErrNoSpace] without having written anything; after any other error the log has failed. If the sum is more than
-// [MaxAppendBytes] that is an UpdateError too.
+// Append writes updates as one frame, with one vectored write, not yet durable. It returns an
+// *[UpdateError] or [ErrNoSpace] without having written anything; after any other error the log has failed.
+// If the sum is more than [MaxAppendBytes] that is an UpdateError too.
 func (w *WAL) Append(updates []Update) error {
 	if w.failed != nil {
 		return w.failed
@@ -85,8 +85,8 @@ func (w *WAL) Close() error {
 	return err
 }
 
-// writeSeal ends the log with an empty frame: only a frame that says so proves that those before it were durable. There
-// is nearly always room; without room the log is as good as after a crash.
+// writeSeal ends the log with an empty frame: only a frame that says so proves that those before it were
+// durable. There is nearly always room; without room the log is as good as after a crash.
 func (w *WAL) writeSeal() error {
 	if !w.fits(frameHeaderSize) {
 		return nil

@@ -143,7 +143,8 @@ func (a *walActor) commit(c *kit.Context) {
 	}
 }
 
-// write appends what can be appended and syncs. Each round of the loop refuses at least one update, or succeeds.
+// write appends what can be appended and syncs. Each round of the loop refuses at least one update, or
+// succeeds.
 func (a *walActor) write(c *kit.Context) {
 	a.stall.begin()
 	defer a.stall.end()
@@ -192,8 +193,9 @@ func (a *walActor) refuse(c *kit.Context, position int, err error) {
 	}
 }
 
-// refuseForRoom gives up all groups that have entries in the batch. Without any even small updates found no room, which
-// the reserve of the log rules out unless the disk was full from the very first start; then all are given up.
+// refuseForRoom gives up all groups that have entries in the batch. Without any even small updates found no
+// room, which the reserve of the log rules out unless the disk was full from the very first start; then all
+// are given up.
 func (a *walActor) refuseForRoom(c *kit.Context, err error) {
 	before := a.batch.open
 	for i := range a.batch.appends {

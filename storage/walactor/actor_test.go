@@ -48,7 +48,8 @@ func newBench(t *testing.T, seed uint64) *bench {
 func (b *bench) start() {
 	b.t.Helper()
 	rng := rand.New(rand.NewPCG(1, b.Random().Uint64()))
-	w, err := wal.Open(vfs.NewFaulty(b.disk, b.ask), dir, wal.Options{FileBytes: 16 << 10, Incarnation: rng.Uint64})
+	w, err := wal.Open(vfs.NewFaulty(b.disk, b.ask), dir,
+		wal.Options{FileBytes: 16 << 10, Incarnation: rng.Uint64})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -97,7 +98,8 @@ func (b *bench) loaded(token uint64) wal.State {
 func entries(group wal.GroupID, first uint64, sizes ...int) wal.Update {
 	u := wal.Update{Group: group}
 	for i, size := range sizes {
-		u.Entries = append(u.Entries, wal.Entry{Term: 1, Index: first + uint64(i), Data: bytes.Repeat([]byte{7}, size)})
+		u.Entries = append(u.Entries, wal.Entry{Term: 1, Index: first + uint64(i),
+			Data: bytes.Repeat([]byte{7}, size)})
 	}
 	return u
 }
@@ -239,8 +241,8 @@ func TestImpossibleUpdateConcernsOneGroupUntilItLoads(t *testing.T) {
 	want(11, false)
 }
 
-// TestFullDiskRefusesEntriesAndTakesCheckpoints fills the disk with one group; the others get no entries in either, but
-// everybody may write checkpoints, which are the way out.
+// TestFullDiskRefusesEntriesAndTakesCheckpoints fills the disk with one group; the others get no entries in
+// either, but everybody may write checkpoints, which are the way out.
 func TestFullDiskRefusesEntriesAndTakesCheckpoints(t *testing.T) {
 	b := newBench(t, 1)
 	b.disk.SetCapacity(100 << 10)
@@ -298,7 +300,8 @@ func TestGrownIsToldWhenAFileIsStarted(t *testing.T) {
 	}
 	b.parent.ExpectNone(t)
 	b.log.Tell(walactor.Pins{Keep: 0, ReplyTo: b.parent.Address, Token: 3})
-	if m := kittest.Expect[walactor.Pinned](t, b.parent, second); fmt.Sprint(m.Groups) != "[1]" || m.Token != 3 {
+	if m := kittest.Expect[walactor.Pinned](t, b.parent, second); fmt.Sprint(m.Groups) != "[1]" ||
+		m.Token != 3 {
 		t.Errorf("got %+v, want group 1", m)
 	}
 }

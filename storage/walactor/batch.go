@@ -65,7 +65,8 @@ func (b *batch) answer() {
 	}
 }
 
-// reset lets go of everything. A turn of the largest size leaves its slices; they are a few megabytes at most.
+// reset lets go of everything. A turn of the largest size leaves its slices; they are a few megabytes at
+// most.
 func (b *batch) reset() {
 	clear(b.appends)
 	clear(b.errs)

@@ -12,21 +12,23 @@
 //	Receives  Append, Load (groups), Pins, Release, Subscribe (janitor)
 //	Sends     Appended, Loaded, Pinned, Released (askers), Grown (subscribers), Failed (parent)
 //
-// A turn encodes all appends of the mailbox into one frame, writes it with one system call, syncs once, and then answers
-// all in the order in which they came. Very large turns are split, so that a frame stays smaller than a file.
+// A turn encodes all appends of the mailbox into one frame, writes it with one system call, syncs once, and
+// then answers all in the order in which they came. Very large turns are split, so that a frame stays
+// smaller than a file.
 //
-// Load is answered in the order of the mailbox: it sees everything that was appended before it, durable, and nothing of
-// what comes later. That makes it the barrier at which a group that is rebuilt picks up its state.
+// Load is answered in the order of the mailbox: it sees everything that was appended before it, durable,
+// and nothing of what comes later. That makes it the barrier at which a group that is rebuilt picks up its
+// state.
 //
 // # When something goes wrong
 //
-// After a failed write or sync the log is never touched again: everything is answered with ErrFailed, and the parent is
-// told once with Failed.
+// After a failed write or sync the log is never touched again: everything is answered with ErrFailed, and
+// the parent is told once with Failed.
 //
-// A full disk, or an update that contradicts the log, concerns one group only. That group's Append is answered with
-// wal.ErrNoSpace or a *wal.UpdateError, and so is everything it sends after that, because later updates build on the one
-// that is missing: a commit index must not become durable without its entries. Load ends this. Checkpoints and removals
-// are taken all the time, they are the way out.
+// A full disk, or an update that contradicts the log, concerns one group only. That group's Append is
+// answered with wal.ErrNoSpace or a *wal.UpdateError, and so is everything it sends after that, because
+// later updates build on the one that is missing: a commit index must not become durable without its
+// entries. Load ends this. Checkpoints and removals are taken all the time, they are the way out.
 //
 // A disk that does not answer for a second is reported while it does not, by a timer outside of the actor.
 package walactor

@@ -8,8 +8,8 @@ import (
 // ErrFailed is wrapped by all answers after a write or sync failed. The node is about to stop.
 var ErrFailed = wal.ErrFailed
 
-// Append asks to make an update durable. It is answered with Appended. The slices of the update must not be changed
-// any more.
+// Append asks to make an update durable. It is answered with Appended. The slices of the update must not be
+// changed any more.
 type Append struct {
 	Update  wal.Update
 	ReplyTo kit.Address
@@ -21,8 +21,9 @@ func (m Append) Refuse(err error) {
 	m.ReplyTo.Tell(Appended{Group: m.Update.Group, Token: m.Token, Err: err})
 }
 
-// Appended answers Append: the update is durable if Err is nil. Otherwise it is wal.ErrNoSpace or a *wal.UpdateError
-// (nothing of it was written; the group must Load before it appends again), ErrFailed, or kit.ErrStopped (unknown).
+// Appended answers Append: the update is durable if Err is nil. Otherwise it is wal.ErrNoSpace or a
+// *wal.UpdateError (nothing of it was written; the group must Load before it appends again), ErrFailed, or
+// kit.ErrStopped (unknown).
 type Appended struct {
 	Group wal.GroupID
 	Token uint64
@@ -32,7 +33,8 @@ type Appended struct {
 // IsReply implements kit.Reply.
 func (Appended) IsReply() {}
 
-// Load asks for the durable state of a group after all appends that were sent before. It is answered with Loaded.
+// Load asks for the durable state of a group after all appends that were sent before. It is answered with
+// Loaded.
 type Load struct {
 	Group   wal.GroupID
 	ReplyTo kit.Address
@@ -42,8 +44,8 @@ type Load struct {
 // Refuse implements kit.Refusable.
 func (m Load) Refuse(err error) { m.ReplyTo.Tell(Loaded{Group: m.Group, Token: m.Token, Err: err}) }
 
-// Loaded answers Load. Found is false for a group that the log does not know. Err is a *wal.CorruptError if entries of
-// this group cannot be read any more.
+// Loaded answers Load. Found is false for a group that the log does not know. Err is a *wal.CorruptError if
+// entries of this group cannot be read any more.
 type Loaded struct {
 	Group wal.GroupID
 	State wal.State
@@ -55,8 +57,8 @@ type Loaded struct {
 // IsReply implements kit.Reply.
 func (Loaded) IsReply() {}
 
-// Pins asks which groups must make checkpoints so that at most Keep bytes of the log stay needed. It is answered with
-// Pinned.
+// Pins asks which groups must make checkpoints so that at most Keep bytes of the log stay needed. It is
+// answered with Pinned.
 type Pins struct {
 	Keep    int64
 	ReplyTo kit.Address

@@ -31,7 +31,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 14)}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "chronik_wal_bytes_total", Help: "Bytes appended to the write-ahead log."}),
-		live:   gauge("chronik_wal_live_bytes", "Bytes of the write-ahead log that a start would have to read."),
+		live:   gauge("chronik_wal_live_bytes", "Bytes of the log that a start would have to read."),
 		files:  gauge("chronik_wal_files", "Files of the write-ahead log that are needed."),
 		spares: gauge("chronik_wal_spare_files", "Preallocated files that wait to be used."),
 	}

@@ -10,8 +10,8 @@ import (
 // stallAfter is how long the disk may take before that is worth a line in the log.
 const stallAfter = time.Second
 
-// stallWatch reports a disk that does not answer, while it does not answer: the actor is blocked then and cannot. Its
-// timer runs outside of the actor; it only logs.
+// stallWatch reports a disk that does not answer, while it does not answer: the actor is blocked then and
+// cannot. Its timer runs outside of the actor; it only logs.
 type stallWatch struct {
 	log     zerolog.Logger
 	timer   *time.Timer
@@ -43,7 +43,8 @@ func (w *stallWatch) end() {
 // report runs in the timer's goroutine.
 func (w *stallWatch) report() {
 	w.stalled.Store(true)
-	w.log.Warn().Dur("after", stallAfter).Msg("write-ahead log waits for the disk, nothing is committed meanwhile")
+	w.log.Warn().Dur("after", stallAfter).
+		Msg("write-ahead log waits for the disk, nothing is committed meanwhile")
 }
 
 func (w *stallWatch) stop() { w.timer.Stop() }
