@@ -67,22 +67,18 @@ func (a *Actor) open() {
 	a.config.Checkpoint.Machine = nil
 }
 
+// close ends the applier, possibly after a panic in the middle of a turn: then the run holds those who have
+// not been answered, and nobody else knows of them.
 func (a *Actor) close() {
+	a.run.refuse(kit.ErrStopped)
 	if a.machine != nil {
 		a.machine.Close()
 		a.machine = nil
 	}
 }
 
-// turn handles a batch. If it panics, kit refuses the messages that the loop has not passed, and the
-// waiters in the run, which nobody else knows, are answered here.
+// turn handles a batch. If it panics, kit refuses the messages that the loop has not passed.
 func (a *Actor) turn(c *kit.Context, batch kit.Batch) {
-	finished := false
-	defer func() {
-		if !finished {
-			a.run.refuse(kit.ErrStopped)
-		}
-	}()
 	for m := range batch.All() {
 		if apply, ok := m.(Apply); ok {
 			a.gather(c, apply)
@@ -92,7 +88,6 @@ func (a *Actor) turn(c *kit.Context, batch kit.Batch) {
 		a.handle(m)
 	}
 	a.apply(c)
-	finished = true
 }
 
 func (a *Actor) handle(message any) {

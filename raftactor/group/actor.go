@@ -60,14 +60,8 @@ func (a *Actor) Receive(c *kit.Context) {
 }
 
 // turn handles a batch: first what the world says, then all proposals at once. If it panics, kit refuses
-// the messages that the loop has not passed; all others who wait for this unit are answered here.
+// the messages that the loop has not passed, and stop answers all others who wait for this unit.
 func (a *Actor) turn(c *kit.Context, batch kit.Batch) {
-	finished := false
-	defer func() {
-		if !finished {
-			a.abandon()
-		}
-	}()
 	for m := range batch.All() {
 		if p, ok := m.(Propose); ok {
 			a.proposals = append(a.proposals, p)
@@ -77,7 +71,6 @@ func (a *Actor) turn(c *kit.Context, batch kit.Batch) {
 	}
 	a.propose()
 	a.perform(c)
-	finished = true
 }
 
 func (a *Actor) handle(c *kit.Context, message any) {
@@ -254,24 +247,18 @@ func (a *Actor) announce(c *kit.Context, change LeaderChanged) {
 		Uint64("term", change.Term).Msg(text)
 }
 
-// abandon answers everybody who waits for this unit, possibly after a panic in the middle of a turn.
-func (a *Actor) abandon() {
+// stop ends the unit, possibly after a panic in the middle of a turn, and answers everybody who waits for
+// it. The applier is stopped after this, and refuses what it has been handed.
+func (a *Actor) stop() {
 	for _, p := range a.proposals {
 		p.Refuse(kit.ErrStopped)
 	}
-	a.proposals = nil
-	if a.core == nil {
-		return
+	if a.core != nil {
+		for _, answer := range a.core.Abandon(kit.ErrStopped) {
+			answer.ReplyTo.Tell(answer.Proposed)
+		}
 	}
-	for _, answer := range a.core.Abandon(kit.ErrStopped) {
-		answer.ReplyTo.Tell(answer.Proposed)
-	}
-	a.core = nil
-}
-
-// stop ends the unit. Its applier is stopped after this, and refuses what it has been handed.
-func (a *Actor) stop() {
-	a.abandon()
+	a.proposals, a.core = nil, nil
 	a.config.Status.stopped()
 	a.config.Janitor.Tell(janitor.Unregister{Group: a.config.Group})
 	if a.told.Leader != 0 {
