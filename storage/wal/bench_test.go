@@ -133,3 +133,47 @@ func newRawBench(b *testing.B, size int) func() time.Duration {
 		return time.Since(begun)
 	}
 }
+
+// BenchmarkOpen opens a log of 256 MB of entries of 1 KB from ten thousand groups, and loads all of them.
+func BenchmarkOpen(b *testing.B) {
+	const groups, rounds = 10_000, 25
+	dir := b.TempDir()
+	w, err := wal.Open(vfs.OS(), dir, wal.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	data := make([]byte, 1000)
+	updates := make([]wal.Update, groups)
+	for round := range uint64(rounds) {
+		for i := range updates {
+			updates[i] = wal.Update{Group: wal.GroupID(i + 1), Hard: &wal.HardState{Term: 1, Commit: round},
+				Entries: []wal.Entry{{Term: 1, Index: round + 1, Data: data}}}
+		}
+		for chunk := range slices.Chunk(updates, 100) {
+			if err := w.Append(chunk); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		begun := time.Now()
+		if w, err = wal.Open(vfs.OS(), dir, wal.Options{}); err != nil {
+			b.Fatal(err)
+		}
+		opened := time.Now()
+		for _, id := range w.Groups() {
+			if state, _, err := w.Load(id); err != nil || len(state.Entries) != rounds {
+				b.Fatalf("%d entries, %v", len(state.Entries), err)
+			}
+		}
+		b.ReportMetric(float64(opened.Sub(begun).Milliseconds()), "ms-open")
+		b.ReportMetric(float64(time.Since(opened).Milliseconds()), "ms-load")
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
