@@ -85,7 +85,8 @@ func startReady(host kit.Address, n int) []kit.Address {
 	})
 	for i := range n {
 		host.Tell(Start{ReplyTo: replies, Spec: Spec{
-			Group: wal.GroupID(i + 1), Name: strconv.Itoa(i + 1), Replica: 1, Voters: []uint64{1}, Open: openIdle, Events: events,
+			Group: wal.GroupID(i + 1), Name: strconv.Itoa(i + 1), Replica: 1, Voters: []uint64{1},
+			Open: openIdle, Events: events,
 		}})
 	}
 	started.Wait()

@@ -82,7 +82,7 @@ func TestARemovedGroupIsForgotten(t *testing.T) {
 	if got := w.describe(); len(got) != 0 {
 		t.Fatalf("got %+v, want no group", got)
 	}
-	loaded := ask[walactor.Loaded](w, func(replyTo kit.Address) { w.wal.Tell(walactor.Load{Group: 3, ReplyTo: replyTo}) })
+	loaded := w.load(3)
 	if loaded.Found || loaded.Err != nil {
 		t.Fatalf("got %+v, want nothing found", loaded)
 	}
@@ -102,7 +102,7 @@ func TestAGroupThatIsNotRunningCanBeRemoved(t *testing.T) {
 	w.stop(3, true)
 	w.stop(8, true)
 	w.stop(8, false)
-	loaded := ask[walactor.Loaded](w, func(replyTo kit.Address) { w.wal.Tell(walactor.Load{Group: 3, ReplyTo: replyTo}) })
+	loaded := w.load(3)
 	if loaded.Found {
 		t.Fatal("got the group, want it forgotten")
 	}
@@ -286,9 +286,10 @@ func TestCheckpointsShortenTheRestart(t *testing.T) {
 	if s := w.describe()[0]; s.Checkpoint != 22 {
 		t.Fatalf("got checkpoint %d, want 22", s.Checkpoint)
 	}
-	loaded := ask[walactor.Loaded](w, func(replyTo kit.Address) { w.wal.Tell(walactor.Load{Group: 3, ReplyTo: replyTo}) })
-	if len(loaded.State.Entries) != 0 || loaded.State.Checkpoint.Index != 22 || len(loaded.State.Checkpoint.ConfState) == 0 {
-		t.Fatalf("got state %+v, want everything in the checkpoint", loaded.State)
+	loaded := w.load(3)
+	got := loaded.State
+	if len(got.Entries) != 0 || got.Checkpoint.Index != 22 || len(got.Checkpoint.ConfState) == 0 {
+		t.Fatalf("got state %+v, want everything in the checkpoint", got)
 	}
 	w.cores[3].Tell(crashMessage())
 	w.Advance(time.Minute)

@@ -32,9 +32,10 @@ func newPeers(t *testing.T) *peers {
 		if err != nil {
 			t.Fatal(err)
 		}
-		address := p.parent.Spawn(t, fmt.Sprintf("wal-%d", i), walactor.Spec(walactor.Config{WAL: log, Log: zerolog.Nop()}))
+		spec := walactor.Spec(walactor.Config{WAL: log, Log: zerolog.Nop()})
 		p.hosts[i] = p.parent.Spawn(t, fmt.Sprintf("raft-%d", i), HostSpec(Config{
-			WAL: address, Links: kit.AddressFor("links", func(m any) { p.send(i, m.(group.Send)) }), Log: zerolog.Nop(),
+			WAL:   p.parent.Spawn(t, fmt.Sprintf("wal-%d", i), spec),
+			Links: kit.AddressFor("links", func(m any) { p.send(i, m.(group.Send)) }), Log: zerolog.Nop(),
 		}))
 	}
 	for i := range p.hosts {

@@ -132,6 +132,14 @@ func (w *world) describe() []GroupStatus {
 	return ask[Described](w, func(replyTo kit.Address) { w.host.Tell(Describe{ReplyTo: replyTo}) }).Groups
 }
 
+// load returns what the write-ahead log knows of a group.
+func (w *world) load(id wal.GroupID) walactor.Loaded {
+	w.t.Helper()
+	return ask[walactor.Loaded](w, func(replyTo kit.Address) {
+		w.wal.Tell(walactor.Load{Group: id, ReplyTo: replyTo})
+	})
+}
+
 // propose sends a request and notes that an answer is owed. It does not run the world.
 func (w *world) propose(id wal.GroupID, request string) uint64 {
 	w.token++

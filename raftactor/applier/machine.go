@@ -43,7 +43,7 @@ type Preparer interface {
 // Prepared is the outcome of Prepare; the first of these that is set counts.
 type Prepared struct {
 	Err    error  // refuse the request with it
-	Data   []byte // propose this; the answer is the result of Apply. Not to be changed afterwards
+	Data   []byte // if not empty: propose this; the answer is the result of Apply. Not to be changed afterwards
 	Wait   bool   // propose nothing; give Answer when all that was proposed before is applied
 	Answer any    // propose nothing; give this answer now
 }

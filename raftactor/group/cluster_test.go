@@ -357,7 +357,7 @@ func (t *tail) recount() (n int64) {
 
 func TestClusterIsSafeUnderChaos(t *testing.T) {
 	seed := newSeed(t)
-	runs, steps := 40, 20000
+	runs, steps := 24, 20000
 	if testing.Short() {
 		runs = 8
 	}

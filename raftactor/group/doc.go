@@ -18,10 +18,10 @@
 //	Mailbox   batched: all proposals that wait enter raft as one message
 //	Blocks    never
 //	Receives  Propose (anybody), Step, Unreachable (links), Tick, Campaign (host), walactor.Loaded,
-//	          walactor.Appended (wal), applier.Applied (applier), janitor.Capture, janitor.Checkpointed (janitor)
-//	Sends     walactor.Load, walactor.Append (wal), applier.Apply, janitor.Capture, janitor.Checkpointed (applier), Send
-//	          (links), Awake (host), LeaderChanged (Events), Proposed (askers), janitor.Register,
-//	          janitor.Unregister (janitor)
+//	          walactor.Appended (wal), applier.Applied (applier), janitor.Capture, janitor.Checkpointed
+//	          (janitor; both are passed on to the applier)
+//	Sends     walactor.Load, walactor.Append (wal), applier.Apply (applier), Send (links), Awake (host),
+//	          LeaderChanged (Events), Proposed (askers), janitor.Register, janitor.Unregister (janitor)
 //
 // # What happens to a proposal
 //

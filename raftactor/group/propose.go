@@ -124,7 +124,8 @@ func (c *Core) stepProposal(n int) {
 		e := fresh[0]
 		fresh = fresh[1:]
 		if len(e.GetData()) != 0 || e.GetTerm() != c.term || e.GetType() != raftpb.EntryNormal {
-			panic(fmt.Sprintf("BUG: got entry %d of term %d, want an empty one of term %d", e.GetIndex(), e.GetTerm(), c.term))
+			panic(fmt.Sprintf("BUG: got entry %d of term %d, want an empty one of term %d",
+				e.GetIndex(), e.GetTerm(), c.term))
 		}
 		e.Data = p.data
 	}

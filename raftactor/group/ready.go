@@ -58,6 +58,10 @@ func (c *Core) handleReady(rd raft.Ready) {
 // so for an advance of the commit index alone (Raft paper, figure 2: commitIndex is volatile), there is no
 // update: the commit index goes along with the next one that is written anyway. Otherwise each commit
 // would cost a second fsync. Recovery finds the commit index again from the checkpoint and the leader.
+//
+// What may not be given up is that a commit index becomes durable together with the entries it came with:
+// a leader proposes a change of the membership only when the one before is committed, and its message
+// says so, hence whoever has the second change in its log knows after any restart that the first applies.
 func (c *Core) storageAppend(m *raftpb.Message) {
 	if !raft.IsEmptySnap(m.GetSnapshot()) {
 		panic(fmt.Sprintf("BUG: got a snapshot at %d, want none as none is ever let in",
@@ -112,7 +116,9 @@ func (c *Core) deliver(responses []*raftpb.Message) {
 func walEntries(entries []*raftpb.Entry) []wal.Entry {
 	converted := make([]wal.Entry, len(entries))
 	for i, e := range entries {
-		converted[i] = wal.Entry{Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData()}
+		converted[i] = wal.Entry{
+			Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData(),
+		}
 	}
 	return converted
 }
@@ -124,8 +130,7 @@ func (c *Core) Appended(token uint64) {
 		return
 	}
 	if c.appends.len() == 0 || c.appends.first().token != token {
-		panic(fmt.Sprintf("BUG: got the answer to append %d, want the answers in the order of the %d appends under way",
-			token, c.appends.len()))
+		panic(fmt.Sprintf("BUG: got the answer to append %d, want that of the oldest of %d", token, c.appends.len()))
 	}
 	f := c.appends.pop()
 	c.tail.append(f.entries)
@@ -148,7 +153,8 @@ func (c *Core) storageApply(m *raftpb.Message) {
 		case len(e.GetData()) > 0 && apply.Lead != 0:
 			panic(fmt.Sprintf("BUG: got a proposal at %d, want none before term %d is ready", e.GetIndex(), c.term))
 		case len(e.GetData()) > 0:
-			apply.Entries = append(apply.Entries, applier.Entry{Term: e.GetTerm(), Index: e.GetIndex(), Data: e.GetData()})
+			one := applier.Entry{Term: e.GetTerm(), Index: e.GetIndex(), Data: e.GetData()}
+			apply.Entries = append(apply.Entries, one)
 			if e.GetTerm() == c.term {
 				taken.own.count++
 				taken.own.bytes += int64(len(e.GetData()))
@@ -189,7 +195,9 @@ func (c *Core) changeMembers(e *raftpb.Entry) []byte {
 // countMembers returns the number of replicas in a configuration.
 func countMembers(conf *raftpb.ConfState) int {
 	members := make(map[uint64]struct{})
-	for _, ids := range [][]uint64{conf.GetVoters(), conf.GetVotersOutgoing(), conf.GetLearners(), conf.GetLearnersNext()} {
+	for _, ids := range [][]uint64{
+		conf.GetVoters(), conf.GetVotersOutgoing(), conf.GetLearners(), conf.GetLearnersNext(),
+	} {
 		for _, id := range ids {
 			members[id] = struct{}{}
 		}

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -58,65 +59,23 @@ func (s *script) target(t *testing.T, d *datadriven.TestData) *replica {
 func (s *script) run(t *testing.T, d *datadriven.TestData, r *replica) {
 	switch d.Cmd {
 	case "group": // group 1 2 3: boots these voters
-		for _, a := range d.CmdArgs {
-			id, err := strconv.ParseUint(a.Key, 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.voters = append(s.voters, id)
-		}
-		for _, id := range s.voters {
-			one := &replica{id: id, leaders: s.leaders, trace: &s.trace}
-			s.replicas[id] = one
-			s.boot(one)
-		}
+		s.group(t, d)
 	case "propose": // one request per line
-		var batch []Propose
-		for line := range strings.Lines(d.Input) {
-			s.token++
-			batch = append(batch, Propose{Request: strings.TrimSpace(line), Token: s.token})
-		}
-		r.core.Propose(batch)
+		r.core.Propose(s.requests(d.Input))
 		r.run()
 	case "appended": // the wal has written the oldest append
 		r.appended()
 	case "apply": // the applier has applied the oldest Apply
 		r.apply()
 	case "storage": // wal and applier work until nothing is left
-		for len(r.disk.flying) > 0 || len(r.applies) > 0 {
-			if len(r.disk.flying) > 0 {
-				r.appended()
-			} else {
-				r.apply()
-			}
-		}
+		r.storage()
 	case "campaign":
 		r.core.Campaign()
 		r.run()
 	case "tick":
-		n := 1
-		if d.HasArg("n") {
-			d.ScanArgs(t, "n", &n)
-		}
-		for range n {
-			r.core.Tick()
-			r.run()
-		}
+		s.tick(t, d, r)
 	case "deliver": // the messages that the replica has sent
-		var only uint64
-		if d.HasArg("to") {
-			d.ScanArgs(t, "to", &only)
-		}
-		sent := r.outbox
-		r.outbox = nil
-		for _, m := range sent {
-			if only != 0 && m.GetTo() != only {
-				r.outbox = append(r.outbox, m)
-				continue
-			}
-			s.replicas[m.GetTo()].core.Step(m)
-			s.replicas[m.GetTo()].run()
-		}
+		s.deliver(t, d, r)
 	case "step": // a message made up
 		r.core.Step(s.message(t, d, r.id))
 		r.run()
@@ -131,18 +90,9 @@ func (s *script) run(t *testing.T, d *datadriven.TestData, r *replica) {
 		r.core.Unreachable(peer)
 		r.run()
 	case "crash": // the unit dies; its appends land before the next one loads
-		r.die(fmt.Errorf("crashed"))
-		for len(r.disk.flying) > 0 {
-			r.lateAcks = append(r.lateAcks, r.disk.land().Token)
-		}
-		s.boot(r)
-		for _, token := range r.lateAcks {
-			r.core.Appended(token)
-		}
-		r.lateAcks = nil
-		r.run()
+		s.crash(r)
 	case "power-loss": // appends that have not been answered are lost
-		r.die(fmt.Errorf("power loss"))
+		r.die(errors.New("power loss"))
 		r.disk.flying = nil
 		s.boot(r)
 	case "checkpoint":
@@ -151,14 +101,83 @@ func (s *script) run(t *testing.T, d *datadriven.TestData, r *replica) {
 	case "corrupt": // changes what is durable
 		s.corrupt(t, d, r)
 	case "state":
-		c := r.core
-		fmt.Fprintf(&s.trace, "leader=%d term=%d ready=%t last=%d handed=%d applied=%d pending=%d/%d waiters=%d\n",
-			c.leader, c.term, c.preparer != nil, c.last, c.handed, c.applied, c.pending.count, c.pending.bytes, c.waiters.len())
-		fmt.Fprintf(&s.trace, "tail: after %d/%d, %d entries; appends under way %d, applies under way %d, ticks %t\n",
-			c.tail.prevTerm, c.tail.prevIndex, len(c.tail.entries), c.appends.len(), c.applies.len(), c.awake)
+		s.state(r.core)
 	default:
 		t.Fatalf("no command %q", d.Cmd)
 	}
+}
+
+func (s *script) group(t *testing.T, d *datadriven.TestData) {
+	for _, a := range d.CmdArgs {
+		id, err := strconv.ParseUint(a.Key, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.voters = append(s.voters, id)
+	}
+	for _, id := range s.voters {
+		one := &replica{id: id, leaders: s.leaders, trace: &s.trace}
+		s.replicas[id] = one
+		s.boot(one)
+	}
+}
+
+func (s *script) requests(input string) (batch []Propose) {
+	for line := range strings.Lines(input) {
+		s.token++
+		batch = append(batch, Propose{Request: strings.TrimSpace(line), Token: s.token})
+	}
+	return batch
+}
+
+func (s *script) tick(t *testing.T, d *datadriven.TestData, r *replica) {
+	n := 1
+	if d.HasArg("n") {
+		d.ScanArgs(t, "n", &n)
+	}
+	for range n {
+		r.core.Tick()
+		r.run()
+	}
+}
+
+// deliver delivers what a replica has sent, or what it has sent to one other.
+func (s *script) deliver(t *testing.T, d *datadriven.TestData, r *replica) {
+	var only uint64
+	if d.HasArg("to") {
+		d.ScanArgs(t, "to", &only)
+	}
+	sent := r.outbox
+	r.outbox = nil
+	for _, m := range sent {
+		if only != 0 && m.GetTo() != only {
+			r.outbox = append(r.outbox, m)
+			continue
+		}
+		s.replicas[m.GetTo()].core.Step(m)
+		s.replicas[m.GetTo()].run()
+	}
+}
+
+func (s *script) crash(r *replica) {
+	r.die(errors.New("crashed"))
+	var late []uint64
+	for len(r.disk.flying) > 0 {
+		late = append(late, r.disk.land().Token)
+	}
+	s.boot(r)
+	for _, token := range late {
+		r.core.Appended(token)
+	}
+	r.run()
+}
+
+func (s *script) state(c *Core) {
+	fmt.Fprintf(&s.trace, "leader=%d term=%d ready=%t last=%d handed=%d applied=%d pending=%d/%d waiters=%d\n",
+		c.leader, c.term, c.preparer != nil, c.last, c.handed, c.applied,
+		c.pending.count, c.pending.bytes, c.waiters.len())
+	fmt.Fprintf(&s.trace, "tail: after %d/%d, %d entries; appends under way %d, applies under way %d, ticks %t\n",
+		c.tail.prevTerm, c.tail.prevIndex, len(c.tail.entries), c.appends.len(), c.applies.len(), c.awake)
 }
 
 func (s *script) boot(r *replica) {
@@ -172,18 +191,16 @@ func (s *script) settle() {
 		busy = false
 		for _, id := range s.voters {
 			r := s.replicas[id]
+			busy = busy || len(r.disk.flying)+len(r.applies)+len(r.outbox) > 0
 			for len(r.disk.flying) > 0 {
-				busy = true
 				r.appended()
 			}
 			for len(r.applies) > 0 {
-				busy = true
 				r.apply()
 			}
 			sent := r.outbox
 			r.outbox = nil
 			for _, m := range sent {
-				busy = true
 				s.replicas[m.GetTo()].core.Step(m)
 				s.replicas[m.GetTo()].run()
 			}
@@ -193,7 +210,7 @@ func (s *script) settle() {
 
 // corrupt tries to boot a replica on a changed state, and then boots it on the right one.
 func (s *script) corrupt(t *testing.T, d *datadriven.TestData, r *replica) {
-	r.die(fmt.Errorf("stopped"))
+	r.die(errors.New("stopped"))
 	good := r.disk.load()
 	state := &r.disk.state
 	switch d.CmdArgs[0].Key {

@@ -116,7 +116,6 @@ type replica struct {
 	machine     *machine
 	applies     []applier.Apply
 	outbox      []*raftpb.Message
-	lateAcks    []uint64 // answers of the wal to incarnations that are gone
 
 	leaders map[uint64]uint64 // term → replica that was ready in it; shared by the cluster
 	answer  func(token uint64, p Proposed)
@@ -206,12 +205,7 @@ func (r *replica) reply(p Proposed) {
 
 // appended lets the oldest append land and tells the core.
 func (r *replica) appended() {
-	token := r.disk.land().Token
-	if !ofIncarnation(token, r.incarnation) {
-		r.core.Appended(token) // of a dead incarnation: ignored
-		return
-	}
-	r.core.Appended(token)
+	r.core.Appended(r.disk.land().Token)
 	r.run()
 }
 
@@ -240,6 +234,17 @@ func (r *replica) apply() {
 	}
 	r.core.Applied(applied)
 	r.run()
+}
+
+// storage lets wal and applier work until nothing is left.
+func (r *replica) storage() {
+	for len(r.disk.flying)+len(r.applies) > 0 {
+		if len(r.disk.flying) > 0 {
+			r.appended()
+		} else {
+			r.apply()
+		}
+	}
 }
 
 // die gives the core up as the actor does. Its appends are still on their way.
