@@ -51,7 +51,9 @@ func newStage(t *testing.T) *stage {
 	spec, err := Spec(Options{
 		NodeID: 1, Directory: [16]byte{7}, Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: 1}},
 		FS: vfs.NewMem(), Dir: "data/metadata", Raft: s.raft.Address, Current: s.current,
-		Voters: []uint64{uint64(image.NewReplicaID(1, 1))}, Random: rand.NewChaCha8([32]byte{1}), Log: zerolog.Nop(),
+		Voters: []uint64{
+			uint64(image.NewReplicaID(1, 1)),
+		}, Random: rand.NewChaCha8([32]byte{1}), Log: zerolog.Nop(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +141,21 @@ func TestFailedStepIsTriedAgainAfterAPause(t *testing.T) {
 	if _, is := s.next().Request.(controller.FormCluster); !is {
 		t.Error("forming the cluster was not tried again")
 	}
+}
+
+func TestAddressAnnouncedWhileRegisteringIsRegisteredToo(t *testing.T) {
+	s := newStage(t)
+	s.lead(true)
+	s.commit(s.next())
+	registering := s.next()
+	s.metadata.Tell(Announce{Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Host: "moved", Port: 2}}})
+	s.core.ExpectNone(t)
+	s.commit(registering)
+	s.commit(s.next())
+	if at, _ := s.current.Image().Broker(1).Endpoint("PLAINTEXT"); at.Host != "moved" {
+		t.Errorf("registered at %+v", at)
+	}
+	s.core.ExpectNone(t)
 }
 
 func TestChangesForOthersWaitForABroker(t *testing.T) {
@@ -251,7 +268,8 @@ func TestProducerIDsAreRefusedWhenNoBlockComes(t *testing.T) {
 	}
 	s.metadata.Tell(AllocateProducerID{ReplyTo: s.asker.Address})
 	s.commit(s.next())
-	if answer := kittest.Expect[ProducerIDAllocated](t, s.asker, time.Second); answer.Err != nil || answer.ID != 0 {
+	if answer := kittest.Expect[ProducerIDAllocated](t, s.asker, time.Second); answer.Err != nil ||
+		answer.ID != 0 {
 		t.Errorf("got %+v", answer)
 	}
 }

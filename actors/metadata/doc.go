@@ -13,8 +13,8 @@
 //	blocks    never
 //	receives  Submit, Subscribe, AllocateProducerID, Announce; raftactor.Started, raftactor.Described,
 //	          raftactor.Offline, group.Proposed, group.LeaderChanged; applied, tick, flush, rejoin
-//	sends     raftactor.Start, raftactor.Describe; group.Propose; Submitted, ImageChanged, ProducerIDAllocated;
-//	          raftactor.Offline to its parent
+//	sends     raftactor.Start, raftactor.Describe; group.Propose; Submitted, ImageChanged,
+//	          ProducerIDAllocated; raftactor.Offline to its parent
 //
 // # From request to image
 //

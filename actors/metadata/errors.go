@@ -52,5 +52,8 @@ func refused(err error) error {
 // notBegun tells whether a proposal certainly did not enter the log and may be tried again.
 func notBegun(err error) bool {
 	var notLeader group.ErrNotLeader
-	return errors.As(err, &notLeader) || errors.Is(err, kit.ErrStopped) && !errors.Is(err, group.ErrLostLeadership)
+	if errors.Is(err, group.ErrLostLeadership) {
+		return false
+	}
+	return errors.As(err, &notLeader) || errors.Is(err, kit.ErrStopped)
 }

@@ -70,7 +70,10 @@ func script(t testing.TB, m *Machine, requests ...any) []applier.Entry {
 		if prepared.Err != nil || prepared.Data == nil {
 			t.Fatalf("%+v: got %+v, want a proposal", request, prepared)
 		}
-		entries = append(entries, applier.Entry{Term: 1, Index: m.index + uint64(len(entries)) + 1, Data: prepared.Data})
+		entries = append(
+			entries,
+			applier.Entry{Term: 1, Index: m.index + uint64(len(entries)) + 1, Data: prepared.Data},
+		)
 	}
 	return entries
 }
@@ -81,7 +84,11 @@ func born() []any {
 }
 
 func newTopic(name string) controller.CreateTopic {
-	return controller.CreateTopic{Name: name, Partitions: controller.FromDefault, ReplicationFactor: controller.FromDefault}
+	return controller.CreateTopic{
+		Name:              name,
+		Partitions:        controller.FromDefault,
+		ReplicationFactor: controller.FromDefault,
+	}
 }
 
 func stored(t testing.TB, i *image.Image) []byte {
@@ -184,7 +191,12 @@ func TestOldSnapshotsGoAndOtherFilesStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{fmt.Sprintf("%020d.snapshot", m.index), fmt.Sprintf("%020d.snapshot", 99), "1.snapshot", "notes.txt"}
+	want := []string{
+		fmt.Sprintf("%020d.snapshot", m.index),
+		fmt.Sprintf("%020d.snapshot", 99),
+		"1.snapshot",
+		"notes.txt",
+	}
 	slices.Sort(want)
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)

@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -25,8 +26,9 @@ const rejoinAfter = time.Second
 //	registering   endpoints are known                proposes RegisterBroker
 //	joined        since this actor was started
 type membership struct {
-	endpoints []image.Endpoint
-	underWay  bool // a proposal of ours is
+	endpoints []image.Endpoint // where clients reach this broker now
+	proposed  []image.Endpoint // with the registration under way, or the last one
+	underWay  bool             // a proposal of ours is
 	joined    bool
 }
 
@@ -147,6 +149,7 @@ func (a *Actor) join(c *kit.Context) {
 	case a.image.ClusterID() == "":
 		s.underWay = a.form(c)
 	case len(s.endpoints) > 0:
+		s.proposed = s.endpoints
 		s.underWay = a.proposeOwn(c, forRegistering, controller.RegisterBroker{
 			ID:        a.options.NodeID,
 			Directory: a.options.Directory,
@@ -172,15 +175,17 @@ func (a *Actor) form(c *kit.Context) bool {
 
 // onJoined goes on after a step. One that failed is tried again after a pause while this replica leads, and
 // when it does next: a change that timed out may have been made, and a cluster that has been formed
-// meanwhile will be seen by then.
+// meanwhile will be seen by then. Addresses that were announced while the broker registered under others
+// are registered next.
 func (a *Actor) onJoined(c *kit.Context, step purpose, err error) {
-	a.membership.underWay = false
+	s := &a.membership
+	s.underWay = false
 	switch {
 	case err != nil:
 		c.Log().Warn().Err(err).Msg("broker is not a member of the cluster yet")
 		c.After(rejoinAfter, rejoin{})
-	case step == forRegistering:
-		a.membership.joined = true
+	case step == forRegistering && slices.Equal(s.proposed, s.endpoints):
+		s.joined = true
 		c.Log().Info().Str("cluster", a.image.ClusterID()).Msg("broker registered")
 		a.flush(c)
 	case a.ready:

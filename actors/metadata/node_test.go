@@ -49,7 +49,10 @@ func startNode(t *testing.T, seed uint64, fs *vfs.Mem) *node {
 	n := &node{t: t, world: world, fs: fs, current: NewCurrent()}
 	n.janitor = world.System.Spawn("janitor", janitor.Spec(janitor.Config{Log: logger, WAL: walAddress,
 		Space: janitor.NewSpace(fs, "data")}))
-	raft := world.System.Spawn("raft", raftactor.HostSpec(raftactor.Config{WAL: walAddress, Janitor: n.janitor, Log: logger}))
+	raft := world.System.Spawn(
+		"raft",
+		raftactor.HostSpec(raftactor.Config{WAL: walAddress, Janitor: n.janitor, Log: logger}),
+	)
 	n.options = Options{
 		NodeID: 1, Directory: [16]byte{7},
 		Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Host: "localhost", Port: 9092}},
@@ -168,8 +171,14 @@ func TestSubscribersSeeEveryChangeInOrder(t *testing.T) {
 		}
 	}
 	if len(topics) != 30 || firsts != 2 || !caughtUp || version != n.current.Image().Version() {
-		t.Errorf("%d topics, %d first messages, caught up %v, version %d of %d", len(topics), firsts, caughtUp, version,
-			n.current.Image().Version())
+		t.Errorf(
+			"%d topics, %d first messages, caught up %v, version %d of %d",
+			len(topics),
+			firsts,
+			caughtUp,
+			version,
+			n.current.Image().Version(),
+		)
 	}
 }
 
@@ -270,7 +279,14 @@ func TestNothingConfirmedIsLostInACrash(t *testing.T) {
 			n.world.Run()
 			for name, id := range confirmed {
 				if topic := n.current.Image().Topic(name); topic == nil || topic.ID != id {
-					t.Fatalf("seed %d, life %d: topic %s was confirmed with id %s and is now %v", seed+k, life, name, id, topic)
+					t.Fatalf(
+						"seed %d, life %d: topic %s was confirmed with id %s and is now %v",
+						seed+k,
+						life,
+						name,
+						id,
+						topic,
+					)
 				}
 			}
 			if n.current.Image().NextProducerID() <= highest {

@@ -46,7 +46,8 @@ func (c checkpoint) encode() []byte {
 
 func decodeCheckpoint(data []byte) (checkpoint, error) {
 	if len(data) != checkpointSize || data[0] != checkpointVersion {
-		return checkpoint{}, fmt.Errorf("%w: % x: written by a newer version?", errCheckpoint, data[:min(len(data), 32)])
+		return checkpoint{}, fmt.Errorf("%w: % x: written by a newer version?",
+			errCheckpoint, data[:min(len(data), 32)])
 	}
 	return checkpoint{
 		index: binary.BigEndian.Uint64(data[1:]),

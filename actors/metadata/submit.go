@@ -114,7 +114,8 @@ func (a *Actor) onAllocate(c *kit.Context, m AllocateProducerID) {
 }
 
 func (a *Actor) allocateBlock(c *kit.Context) {
-	if !a.proposeOwn(c, forProducerIDs, controller.AllocateProducerIDs{Broker: a.options.NodeID, Count: blockSize}) {
+	block := controller.AllocateProducerIDs{Broker: a.options.NodeID, Count: blockSize}
+	if !a.proposeOwn(c, forProducerIDs, block) {
 		a.ids.fail()
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 func registerBroker(r RegisterBroker) (*metadatapb.Command, error) {
 	if r.ID < 0 || !utf8.ValidString(r.Rack) {
-		return nil, refuse(protocol.InvalidRegistration, "Broker %d with rack %q cannot be registered.", r.ID, r.Rack)
+		return nil, refuse(protocol.InvalidRegistration,
+			"Broker %d with rack %q cannot be registered.", r.ID, r.Rack)
 	}
 	register := &metadatapb.RegisterBroker{Id: r.ID, Directory: r.Directory[:], Rack: r.Rack}
 	for _, endpoint := range r.Endpoints {

@@ -22,7 +22,12 @@ func TestConfigsAreAltered(t *testing.T) {
 	w := newWorld(t, 1, nil)
 	w.do(simple("a"))
 	w.do(controller.AlterConfig{Topic: "a", Changes: changes(
-		controller.Change{Name: "retention.ms", Value: "5"}, controller.Change{Name: "segment.bytes", Value: "1048576"})})
+		controller.Change{
+			Name:  "retention.ms",
+			Value: "5",
+		},
+		controller.Change{Name: "segment.bytes", Value: "1048576"},
+	)})
 	w.configs(map[string]string{"retention.ms": "5", "segment.bytes": "1048576"})
 	w.do(controller.AlterConfig{Topic: "a", Changes: changes(
 		controller.Change{Name: "retention.ms", Operation: controller.Delete},
@@ -42,7 +47,12 @@ func TestReplacedConfigsLoseWhatIsNotMentioned(t *testing.T) {
 	r.Configs = map[string]*string{"retention.ms": text("5"), "flush.ms": text("6")}
 	w.do(r)
 	w.do(controller.AlterConfig{Topic: "a", Replace: true, Changes: changes(
-		controller.Change{Name: "segment.bytes", Value: "1048576"}, controller.Change{Name: "flush.ms", Value: "6"})})
+		controller.Change{
+			Name:  "segment.bytes",
+			Value: "1048576",
+		},
+		controller.Change{Name: "flush.ms", Value: "6"},
+	)})
 	w.configs(map[string]string{"segment.bytes": "1048576", "flush.ms": "6"})
 	w.do(controller.AlterConfig{Topic: "a", Replace: true})
 	w.configs(nil)
@@ -55,7 +65,12 @@ func TestAlterationWithoutEffectIsNotProposed(t *testing.T) {
 	w.do(r)
 	before := w.tail
 	event := w.do(controller.AlterConfig{Topic: "a", Changes: changes(
-		controller.Change{Name: "retention.ms", Value: "5"}, controller.Change{Name: "flush.ms", Operation: controller.Delete})})
+		controller.Change{
+			Name:  "retention.ms",
+			Value: "5",
+		},
+		controller.Change{Name: "flush.ms", Operation: controller.Delete},
+	)})
 	if w.tail != before {
 		t.Error("the image changed")
 	}
@@ -109,10 +124,16 @@ func TestOneBadConfigRefusesAll(t *testing.T) {
 
 func TestBrokerConfigsAreAltered(t *testing.T) {
 	w := newWorld(t, 1, nil)
-	w.do(controller.AlterConfig{AllBrokers: true, Changes: changes(controller.Change{Name: "log.retention.ms", Value: "1"})})
+	w.do(
+		controller.AlterConfig{
+			AllBrokers: true,
+			Changes:    changes(controller.Change{Name: "log.retention.ms", Value: "1"}),
+		},
+	)
 	w.do(controller.AlterConfig{Broker: 1, Changes: changes(
 		controller.Change{Name: "log.cleanup.policy", Operation: controller.Append, Value: "compact"})})
-	if w.tail.DefaultConfigs()["log.retention.ms"] != "1" || w.tail.BrokerConfigs(1)["log.cleanup.policy"] != "delete,compact" {
+	if w.tail.DefaultConfigs()["log.retention.ms"] != "1" ||
+		w.tail.BrokerConfigs(1)["log.cleanup.policy"] != "delete,compact" {
 		t.Errorf("got %v, %v", w.tail.DefaultConfigs(), w.tail.BrokerConfigs(1))
 	}
 }

@@ -38,7 +38,8 @@ func (p *Planner) placeTopic(tail *image.Image, r CreateTopic) ([]*metadatapb.As
 }
 
 // placeMore decides which brokers hold the new partitions of a topic.
-func (p *Planner) placeMore(tail *image.Image, t *image.Topic, r CreatePartitions) ([]*metadatapb.Assignment, error) {
+func (p *Planner) placeMore(tail *image.Image, t *image.Topic, r CreatePartitions,
+) ([]*metadatapb.Assignment, error) {
 	replicas, current := len(t.Partitions[0].Replicas), len(t.Partitions)
 	if !r.Assigned {
 		return place(tail, current, int(r.Count)-current, replicas)

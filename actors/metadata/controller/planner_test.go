@@ -61,7 +61,11 @@ func (w *world) refuses(request any, code protocol.Code, message string) {
 func text(s string) *string { return &s }
 
 func simple(name string) controller.CreateTopic {
-	return controller.CreateTopic{Name: name, Partitions: controller.FromDefault, ReplicationFactor: controller.FromDefault}
+	return controller.CreateTopic{
+		Name:              name,
+		Partitions:        controller.FromDefault,
+		ReplicationFactor: controller.FromDefault,
+	}
 }
 
 func sized(name string, partitions int32, replicas int16) controller.CreateTopic {
@@ -80,7 +84,12 @@ func TestTopicGetsTheBrokersDefaults(t *testing.T) {
 	if len(topic.Partitions) != 4 || len(topic.Partitions[0].Replicas) != 2 {
 		t.Errorf("got %+v", topic)
 	}
-	w.do(controller.AlterConfig{AllBrokers: true, Changes: []controller.Change{{Name: "num.partitions", Value: "7"}}})
+	w.do(
+		controller.AlterConfig{
+			AllBrokers: true,
+			Changes:    []controller.Change{{Name: "num.partitions", Value: "7"}},
+		},
+	)
 	if topic = w.do(simple("b")).(image.TopicCreated).Topic; len(topic.Partitions) != 7 {
 		t.Errorf("%d partitions after num.partitions was altered to 7", len(topic.Partitions))
 	}
@@ -102,16 +111,32 @@ func TestTopicsAreRefusedInKafkasWords(t *testing.T) {
 	w := newWorld(t, 2, nil)
 	w.refuses(simple("__cluster_metadata"), protocol.InvalidRequest,
 		"Creation of internal topic __cluster_metadata is prohibited.")
-	w.refuses(simple("a b"), protocol.InvalidTopicException, "Topic name is invalid: 'a b' contains one or more "+
-		"characters other than ASCII alphanumerics, '.', '_' and '-'")
-	w.refuses(sized("a", 0, 1), protocol.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
-	w.refuses(sized("a", -2, 1), protocol.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
+	w.refuses(
+		simple("a b"),
+		protocol.InvalidTopicException,
+		"Topic name is invalid: 'a b' contains one or more "+
+			"characters other than ASCII alphanumerics, '.', '_' and '-'",
+	)
+	w.refuses(
+		sized("a", 0, 1),
+		protocol.InvalidPartitions,
+		"Number of partitions was set to an invalid non-positive value.",
+	)
+	w.refuses(
+		sized("a", -2, 1),
+		protocol.InvalidPartitions,
+		"Number of partitions was set to an invalid non-positive value.",
+	)
 	w.refuses(sized("a", 1, 0), protocol.InvalidReplicationFactor,
 		"Replication factor must be larger than 0, or -1 to use the default value.")
 	w.refuses(sized("a", 1, -2), protocol.InvalidReplicationFactor,
 		"Replication factor must be larger than 0, or -1 to use the default value.")
-	w.refuses(sized("a", 1, 3), protocol.InvalidReplicationFactor, "Unable to replicate the partition 3 time(s): "+
-		"The target replication factor of 3 cannot be reached because only 2 broker(s) are registered.")
+	w.refuses(
+		sized("a", 1, 3),
+		protocol.InvalidReplicationFactor,
+		"Unable to replicate the partition 3 time(s): "+
+			"The target replication factor of 3 cannot be reached because only 2 broker(s) are registered.",
+	)
 	w.refuses(sized("a", controller.MaxPartitions+1, 1), protocol.PolicyViolation,
 		"Excessively large number of partitions per request.")
 	configs := simple("a")
@@ -142,7 +167,11 @@ func TestManualAssignments(t *testing.T) {
 		"A manual partition assignment was specified, but replication factor was not set to -1.")
 	r = assigned("b", at(0, 1))
 	r.Partitions = 1
-	w.refuses(r, protocol.InvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1.")
+	w.refuses(
+		r,
+		protocol.InvalidRequest,
+		"A manual partition assignment was specified, but numPartitions was not set to -1.",
+	)
 	w.refuses(assigned("b", at(0, 1), at(0, 2)), protocol.InvalidReplicaAssignment,
 		"Found multiple manual partition assignments for partition 0")
 	w.refuses(assigned("b", at(0, 1), at(2, 2)), protocol.InvalidReplicaAssignment,
@@ -153,10 +182,18 @@ func TestManualAssignments(t *testing.T) {
 		"The manual partition assignment includes broker 9, but no such broker is registered.")
 	w.refuses(assigned("b", at(0, 1, 1)), protocol.InvalidReplicaAssignment,
 		"The manual partition assignment includes the broker 1 more than once.")
-	w.refuses(assigned("b", at(0, 1, 2), at(1, 1)), protocol.InvalidReplicaAssignment, "The manual partition assignment "+
-		"includes a partition with 1 replica(s), but this is not consistent with previous partitions, which have 2 replica(s).")
+	w.refuses(
+		assigned("b", at(0, 1, 2), at(1, 1)),
+		protocol.InvalidReplicaAssignment,
+		"The manual partition assignment "+
+			"includes a partition with 1 replica(s), but this is not consistent with previous partitions, which have 2 replica(s).",
+	)
 	many := make([]controller.Assignment, controller.MaxPartitions+1)
-	w.refuses(assigned("b", many...), protocol.PolicyViolation, "Excessively large number of partitions per request.")
+	w.refuses(
+		assigned("b", many...),
+		protocol.PolicyViolation,
+		"Excessively large number of partitions per request.",
+	)
 }
 
 func TestPartitionsAreSpread(t *testing.T) {
@@ -178,7 +215,12 @@ func TestPartitionsAreSpread(t *testing.T) {
 	}
 	for broker := int32(1); broker <= 4; broker++ {
 		if leaders[broker] != 20 || replicas[broker] != 40 {
-			t.Errorf("broker %d is first in %d of 80 partitions and holds %d of 160", broker, leaders[broker], replicas[broker])
+			t.Errorf(
+				"broker %d is first in %d of 80 partitions and holds %d of 160",
+				broker,
+				leaders[broker],
+				replicas[broker],
+			)
 		}
 	}
 }
@@ -194,7 +236,13 @@ func TestValidateOnlyChangesNothing(t *testing.T) {
 	w.refuses(r, protocol.TopicAlreadyExists, "Topic 'a' already exists.")
 	before := w.tail
 	w.do(controller.CreatePartitions{Topic: "a", Count: 3, ValidateOnly: true})
-	w.do(controller.AlterConfig{Topic: "a", ValidateOnly: true, Changes: []controller.Change{{Name: "retention.ms", Value: "1"}}})
+	w.do(
+		controller.AlterConfig{
+			Topic:        "a",
+			ValidateOnly: true,
+			Changes:      []controller.Change{{Name: "retention.ms", Value: "1"}},
+		},
+	)
 	if w.tail != before {
 		t.Error("validation changed the image")
 	}
@@ -222,9 +270,12 @@ func TestPartitionsAreCreated(t *testing.T) {
 	w.refuses(controller.CreatePartitions{Topic: "a", Count: 7, Assigned: true, Assignments: [][]int32{{1, 2}}},
 		protocol.InvalidReplicaAssignment,
 		"Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified.")
-	w.refuses(controller.CreatePartitions{Topic: "a", Count: 6, Assigned: true, Assignments: [][]int32{{1}}},
-		protocol.InvalidReplicaAssignment, "The manual partition assignment includes a partition with 1 replica(s), "+
-			"but this is not consistent with previous partitions, which have 2 replica(s).")
+	w.refuses(
+		controller.CreatePartitions{Topic: "a", Count: 6, Assigned: true, Assignments: [][]int32{{1}}},
+		protocol.InvalidReplicaAssignment,
+		"The manual partition assignment includes a partition with 1 replica(s), "+
+			"but this is not consistent with previous partitions, which have 2 replica(s).",
+	)
 	w.refuses(controller.CreatePartitions{Topic: "a", Count: 1 << 30}, protocol.PolicyViolation,
 		"Excessively large number of partitions per request.")
 }
@@ -235,7 +286,11 @@ func TestTopicsAreDeleted(t *testing.T) {
 	if gone := w.do(controller.DeleteTopic{ID: topic.ID}).(image.TopicDeleted).Topic; gone.Name != "a" {
 		t.Errorf("got %+v", gone)
 	}
-	w.refuses(controller.DeleteTopic{ID: topic.ID}, protocol.UnknownTopicID, "This server does not host this topic ID.")
+	w.refuses(
+		controller.DeleteTopic{ID: topic.ID},
+		protocol.UnknownTopicID,
+		"This server does not host this topic ID.",
+	)
 	if again := w.do(simple("a")).(image.TopicCreated).Topic; again.ID == topic.ID {
 		t.Error("a new topic has the id of a deleted one")
 	}
@@ -247,19 +302,35 @@ func TestBrokersAndProducerIDs(t *testing.T) {
 	if block.First != 0 || block.Count != 1000 {
 		t.Errorf("got %+v", block)
 	}
-	w.refuses(controller.AllocateProducerIDs{Broker: 1}, protocol.UnknownServerError, "No producer ids are left.")
-	w.refuses(controller.FormCluster{ClusterID: "d"}, protocol.InconsistentClusterID, "The cluster has the id c.")
-	w.refuses(controller.UnregisterBroker{ID: 5}, protocol.BrokerIDNotRegistered, "Broker ID 5 is not currently registered.")
+	w.refuses(
+		controller.AllocateProducerIDs{Broker: 1},
+		protocol.UnknownServerError,
+		"No producer ids are left.",
+	)
+	w.refuses(
+		controller.FormCluster{ClusterID: "d"},
+		protocol.InconsistentClusterID,
+		"The cluster has the id c.",
+	)
+	w.refuses(
+		controller.UnregisterBroker{ID: 5},
+		protocol.BrokerIDNotRegistered,
+		"Broker ID 5 is not currently registered.",
+	)
 	w.do(controller.UnregisterBroker{ID: 1})
 	w.refuses(controller.RegisterBroker{ID: 1, Rack: "\xff"}, protocol.InvalidRegistration,
 		`Broker 1 with rack "\xff" cannot be registered.`)
-	w.refuses(controller.RegisterBroker{ID: 1, Endpoints: []image.Endpoint{{Host: "\xff"}}}, protocol.InvalidRegistration,
-		`Broker 1 has the address "\xff", which is no text.`)
+	w.refuses(
+		controller.RegisterBroker{ID: 1, Endpoints: []image.Endpoint{{Host: "\xff"}}},
+		protocol.InvalidRegistration,
+		`Broker 1 has the address "\xff", which is no text.`,
+	)
 }
 
 func TestStaticConfigsMustMakeSense(t *testing.T) {
 	_, err := controller.NewPlanner(1, map[string]string{"num.partitions": "x", "no.such": "1"}, nil)
-	if err == nil || !strings.Contains(err.Error(), "num.partitions") || !strings.Contains(err.Error(), "no.such") {
+	if err == nil || !strings.Contains(err.Error(), "num.partitions") ||
+		!strings.Contains(err.Error(), "no.such") {
 		t.Errorf("got %v", err)
 	}
 }

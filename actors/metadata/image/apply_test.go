@@ -19,7 +19,8 @@ func cluster(t testing.TB, n int32) *image.Image {
 
 func TestFormingHappensOnce(t *testing.T) {
 	i, event := apply(t, image.New(), form("one"))
-	if i.ClusterID() != "one" || event != (image.ClusterFormed{ClusterID: "one"}) || i.Feature("metadata.version") != 1 {
+	if i.ClusterID() != "one" || event != (image.ClusterFormed{ClusterID: "one"}) ||
+		i.Feature("metadata.version") != 1 {
 		t.Fatalf("got %q, %#v", i.ClusterID(), event)
 	}
 	rejects(t, i, form("two"))
@@ -126,7 +127,12 @@ func TestConfigsAreSetAndRemoved(t *testing.T) {
 		t.Errorf("topic: %v", got)
 	}
 	if i.DefaultConfigs()["e"] != "2" || i.BrokerConfigs(2)["d"] != "3" || i.BrokerConfigs(1) != nil {
-		t.Errorf("defaults %v, broker 2 %v, broker 1 %v", i.DefaultConfigs(), i.BrokerConfigs(2), i.BrokerConfigs(1))
+		t.Errorf(
+			"defaults %v, broker 2 %v, broker 1 %v",
+			i.DefaultConfigs(),
+			i.BrokerConfigs(2),
+			i.BrokerConfigs(1),
+		)
 	}
 	i, event := apply(t, i, alterTopic("a", nil, "y"), alterBroker("2", nil, "d"))
 	if i.Topic("a").Configs != nil || i.BrokerConfigs(2) != nil {

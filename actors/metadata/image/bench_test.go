@@ -14,8 +14,10 @@ func BenchmarkCreateTopics(b *testing.B) {
 	base := cluster(b, 1)
 	commands := make([][]byte, topics)
 	for n := range commands {
-		commands[n] = metadatapb.EncodeCommand(create(fmt.Sprintf("topic-%05d", n*7919%topics), topicID(uint64(n)), nil,
-			[]int32{1}))
+		commands[n] = metadatapb.EncodeCommand(
+			create(fmt.Sprintf("topic-%05d", n*7919%topics), topicID(uint64(n)), nil,
+				[]int32{1}),
+		)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

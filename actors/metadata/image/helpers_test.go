@@ -19,10 +19,12 @@ func form(id string) *metadatapb.Command {
 }
 
 func register(id int32, directory byte) *metadatapb.Command {
-	return &metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
-		Id: id, Directory: append(make([]byte, 15), directory), Rack: "r" + strconv.Itoa(int(id)%2),
-		Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: "h" + strconv.Itoa(int(id)), Port: 9092}},
-	}}}
+	return &metadatapb.Command{
+		Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
+			Id: id, Directory: append(make([]byte, 15), directory), Rack: "r" + strconv.Itoa(int(id)%2),
+			Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: "h" + strconv.Itoa(int(id)), Port: 9092}},
+		}},
+	}
 }
 
 func unregister(id int32) *metadatapb.Command {
@@ -45,14 +47,21 @@ func assignments(brokers ...[]int32) []*metadatapb.Assignment {
 	return list
 }
 
-func create(name string, id image.TopicID, configs map[string]string, brokers ...[]int32) *metadatapb.Command {
+func create(
+	name string,
+	id image.TopicID,
+	configs map[string]string,
+	brokers ...[]int32,
+) *metadatapb.Command {
 	return &metadatapb.Command{Kind: &metadatapb.Command_CreateTopic{CreateTopic: &metadatapb.CreateTopic{
 		Name: name, Id: id[:], Partitions: assignments(brokers...), Configs: configs,
 	}}}
 }
 
 func remove(id image.TopicID) *metadatapb.Command {
-	return &metadatapb.Command{Kind: &metadatapb.Command_DeleteTopic{DeleteTopic: &metadatapb.DeleteTopic{Id: id[:]}}}
+	return &metadatapb.Command{
+		Kind: &metadatapb.Command_DeleteTopic{DeleteTopic: &metadatapb.DeleteTopic{Id: id[:]}},
+	}
 }
 
 func grow(id image.TopicID, from int32, brokers ...[]int32) *metadatapb.Command {

@@ -69,7 +69,11 @@ func (m *model) step(rng *rand.Rand, n uint64) (*metadatapb.Command, func()) {
 		}
 		return command, func() { m.counts[id]++; m.groups++ }
 	case 4:
-		command := alterTopic(name, map[string]string{fmt.Sprint("k", n%3): fmt.Sprint(n)}, fmt.Sprint("k", (n+1)%3))
+		command := alterTopic(
+			name,
+			map[string]string{fmt.Sprint("k", n%3): fmt.Sprint(n)},
+			fmt.Sprint("k", (n+1)%3),
+		)
 		if !exists {
 			return command, nil
 		}
@@ -122,8 +126,15 @@ func unify(name string) string {
 func (m *model) check(t *testing.T, i *image.Image) {
 	t.Helper()
 	if i.TopicCount() != len(m.topics) || i.NextProducerID() != m.nextPID || uint64(i.NextGroup()) != m.groups {
-		t.Fatalf("%d topics, next producer id %d, next group %d; want %d, %d, %d", i.TopicCount(), i.NextProducerID(),
-			i.NextGroup(), len(m.topics), m.nextPID, m.groups)
+		t.Fatalf(
+			"%d topics, next producer id %d, next group %d; want %d, %d, %d",
+			i.TopicCount(),
+			i.NextProducerID(),
+			i.NextGroup(),
+			len(m.topics),
+			m.nextPID,
+			m.groups,
+		)
 	}
 	total := 0
 	for name, id := range m.topics {

@@ -10,7 +10,12 @@ import (
 
 func TestSnapshotsThatBreakInvariantsAreRefused(t *testing.T) {
 	good := func() *metadatapb.Snapshot {
-		i, _ := apply(t, cluster(t, 2), create("a", topicID(1), nil, []int32{1}), create("b", topicID(2), nil, []int32{2}))
+		i, _ := apply(
+			t,
+			cluster(t, 2),
+			create("a", topicID(1), nil, []int32{1}),
+			create("b", topicID(2), nil, []int32{2}),
+		)
 		return i.Snapshot()
 	}
 	if _, err := image.FromSnapshot(good()); err != nil {

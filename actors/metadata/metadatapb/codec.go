@@ -67,29 +67,21 @@ func DecodeCommand(data []byte) (*Command, error) {
 
 // EncodeSnapshot returns the content of a snapshot file.
 func EncodeSnapshot(snapshot *Snapshot) ([]byte, error) {
-	data := make([]byte, snapshotHeaderSize, snapshotHeaderSize+proto.Size(snapshot))
-	data, err := deterministic.MarshalAppend(data, snapshot)
+	body, err := deterministic.Marshal(snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("encode metadata snapshot: %w", err)
 	}
-	putHeader(data)
-	return data, nil
+	return FrameSnapshot(body), nil
 }
 
-// FrameSnapshot returns the content of a snapshot file around an encoded Snapshot, as it is.
+// FrameSnapshot returns the content of a snapshot file around an encoded Snapshot.
 func FrameSnapshot(body []byte) []byte {
-	data := append(make([]byte, snapshotHeaderSize), body...)
-	putHeader(data)
-	return data
-}
-
-// putHeader fills in the header in front of an encoded Snapshot.
-func putHeader(data []byte) {
-	body := data[snapshotHeaderSize:]
-	header := append(data[:0], snapshotMagic...)
-	header = binary.BigEndian.AppendUint32(header, snapshotVersion)
-	header = binary.BigEndian.AppendUint64(header, uint64(len(body)))
-	binary.BigEndian.AppendUint32(header, crc32.Checksum(body, castagnoli))
+	data := make([]byte, 0, snapshotHeaderSize+len(body))
+	data = append(data, snapshotMagic...)
+	data = binary.BigEndian.AppendUint32(data, snapshotVersion)
+	data = binary.BigEndian.AppendUint64(data, uint64(len(body)))
+	data = binary.BigEndian.AppendUint32(data, crc32.Checksum(body, castagnoli))
+	return append(data, body...)
 }
 
 // DecodeSnapshot parses the content of a snapshot file. Errors wrap ErrUnknown or ErrCorrupt.

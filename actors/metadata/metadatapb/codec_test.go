@@ -43,8 +43,15 @@ func commands() map[string]*Command {
 
 func snapshot() *Snapshot {
 	return &Snapshot{ClusterId: "c", Version: 9, NextGroup: 4, NextProducerId: 1000,
-		Brokers:        []*Broker{{Id: 1, Epoch: 2, Incarnation: 1, Directory: []byte("0123456789abcdef")}},
-		Topics:         []*Topic{{Name: "t", Id: []byte("fedcba9876543210"), Partitions: []*Partition{{Group: 2, Replicas: []uint64{1<<32 | 1}}}, Configs: []*Config{{Name: "a", Value: "b"}}}},
+		Brokers: []*Broker{{Id: 1, Epoch: 2, Incarnation: 1, Directory: []byte("0123456789abcdef")}},
+		Topics: []*Topic{
+			{
+				Name:       "t",
+				Id:         []byte("fedcba9876543210"),
+				Partitions: []*Partition{{Group: 2, Replicas: []uint64{1<<32 | 1}}},
+				Configs:    []*Config{{Name: "a", Value: "b"}},
+			},
+		},
 		DefaultConfigs: []*Config{{Name: "x", Value: "y"}},
 		BrokerConfigs:  []*BrokerConfigs{{Broker: 1, Configs: []*Config{{Name: "x", Value: "z"}}}},
 		Features:       []*Feature{{Name: "f", Level: 1}},

@@ -99,7 +99,11 @@ type metadataAnswer struct {
 }
 
 func newMetadataAnswer(env *request.Env, client request.Client, r *protocol.Request) *metadataAnswer {
-	return &metadataAnswer{look: look{env, env.Image()}, client: client, request: r.Body.(*kmsg.MetadataRequest)}
+	return &metadataAnswer{
+		look:    look{env, env.Image()},
+		client:  client,
+		request: r.Body.(*kmsg.MetadataRequest),
+	}
 }
 
 // all tells whether the client wants every topic.

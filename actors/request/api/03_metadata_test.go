@@ -58,10 +58,12 @@ func TestMetadataOfTheCluster(t *testing.T) {
 			t.Fatalf("topics %+v", answer.Topics)
 		}
 		got := answer.Topics[0].Partitions[0]
-		if got.ErrorCode != 0 || got.Leader != topic.Partitions[0].Brokers()[0] || len(got.ISR) != 1 || len(got.Replicas) != 1 {
+		if got.ErrorCode != 0 || got.Leader != topic.Partitions[0].Brokers()[0] || len(got.ISR) != 1 ||
+			len(got.Replicas) != 1 {
 			t.Errorf("partition %+v", got)
 		}
-		if version >= 1 && (answer.ControllerID != hostNode || answer.Brokers[1].Rack == nil || *answer.Brokers[1].Rack != "r1") {
+		if version >= 1 &&
+			(answer.ControllerID != hostNode || answer.Brokers[1].Rack == nil || *answer.Brokers[1].Rack != "r1") {
 			t.Errorf("controller %d, rack %v", answer.ControllerID, answer.Brokers[1].Rack)
 		}
 		if version >= 2 && (answer.ClusterID == nil || *answer.ClusterID != "cluster") {
@@ -178,7 +180,12 @@ func TestMetadataByTopicID(t *testing.T) {
 		answer := ask[*kmsg.MetadataResponse](c.host, r)
 		wantCode(t, fmt.Sprint("id in version ", version), answer.Topics[0].ErrorCode, protocol.InvalidRequest)
 		answer = ask[*kmsg.MetadataResponse](c.host, byTopicID(version, topic.ID))
-		wantCode(t, fmt.Sprint("null name in version ", version), answer.Topics[0].ErrorCode, protocol.InvalidRequest)
+		wantCode(
+			t,
+			fmt.Sprint("null name in version ", version),
+			answer.Topics[0].ErrorCode,
+			protocol.InvalidRequest,
+		)
 	}
 }
 
@@ -234,7 +241,8 @@ func TestMissingReplicas(t *testing.T) {
 		t.Errorf("version 0: %+v", got)
 	}
 	got = ask[*kmsg.MetadataResponse](c.host, metadataRequest(5, "a")).Topics[0].Partitions[0]
-	if got.ErrorCode != 0 || len(got.Replicas) != 2 || len(got.OfflineReplicas) != 1 || got.OfflineReplicas[0] != gone {
+	if got.ErrorCode != 0 || len(got.Replicas) != 2 || len(got.OfflineReplicas) != 1 ||
+		got.OfflineReplicas[0] != gone {
 		t.Errorf("version 5: %+v", got)
 	}
 }
@@ -272,19 +280,31 @@ func BenchmarkMetadata(b *testing.B) {
 	system, clock := kittest.NewInline(b)
 	i := image.New()
 	apply := func(command *metadatapb.Command) { i, _ = i.Apply(command) }
-	apply(&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
-		Id: 1, Directory: make([]byte, 16), Endpoints: []*metadatapb.Endpoint{{Host: "localhost", Port: 9092}}}}})
-	env := &request.Env{NodeID: 1, Image: func() *image.Image { return i }, Controller: func() int32 { return 1 },
-		Replicas: partition.NewTable(), Log: zerolog.Nop(), Now: clock.Now}
+	apply(
+		&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
+			Id: 1, Directory: make([]byte, 16), Endpoints: []*metadatapb.Endpoint{{Host: "localhost", Port: 9092}}}}},
+	)
+	env := &request.Env{
+		NodeID:     1,
+		Image:      func() *image.Image { return i },
+		Controller: func() int32 { return 1 },
+		Replicas:   partition.NewTable(),
+		Log:        zerolog.Nop(),
+		Now:        clock.Now,
+	}
 	r := metadataRequest(12)
 	for n := range 1000 {
 		name, id := fmt.Sprintf("topic-%04d", n), append(make([]byte, 14), byte(n>>8)+1, byte(n))
-		apply(&metadatapb.Command{Kind: &metadatapb.Command_CreateTopic{CreateTopic: &metadatapb.CreateTopic{Name: name,
-			Id: id, Partitions: []*metadatapb.Assignment{{Brokers: []int32{1}}}}}})
+		apply(
+			&metadatapb.Command{Kind: &metadatapb.Command_CreateTopic{CreateTopic: &metadatapb.CreateTopic{Name: name,
+				Id: id, Partitions: []*metadatapb.Assignment{{Brokers: []int32{1}}}}}},
+		)
 		replica := partition.NewReplica(name, image.TopicID(id), 0, wal.GroupID(n+2), nil)
 		at := system.Spawn(name, partition.Spec(replica, &partition.Options{Log: zerolog.Nop()}))
 		at.Tell(group.LeaderChanged{Leader: uint64(image.NewReplicaID(1, 1)), Term: 1, Ready: true})
-		env.Replicas.Put(&partition.Topic{Name: name, ID: image.TopicID(id), Replicas: []*partition.Replica{replica}})
+		env.Replicas.Put(
+			&partition.Topic{Name: name, ID: image.TopicID(id), Replicas: []*partition.Replica{replica}},
+		)
 		r.Topics = append(r.Topics, kmsg.MetadataRequestTopic{Topic: &name})
 	}
 	parsed := &protocol.Request{Header: protocol.Header{Key: 3, Version: 12}, Body: r}

@@ -23,7 +23,8 @@ func TestProducersGetFreshIDs(t *testing.T) {
 			again.ProducerID, again.ProducerEpoch = first.ProducerID, first.ProducerEpoch
 		}
 		second := ask[*kmsg.InitProducerIDResponse](c.host, again)
-		if first.ErrorCode != 0 || second.ErrorCode != 0 || first.ProducerID == second.ProducerID || second.ProducerEpoch != 0 {
+		if first.ErrorCode != 0 || second.ErrorCode != 0 || first.ProducerID == second.ProducerID ||
+			second.ProducerEpoch != 0 {
 			t.Errorf("got %+v, %+v", first, second)
 		}
 	})

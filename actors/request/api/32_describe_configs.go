@@ -122,7 +122,8 @@ func (d configDescriber) defaults() []describedEntry {
 }
 
 // configs keeps what the client asked for: all when it named none.
-func (d configDescriber) configs(entries []describedEntry, names []string) []kmsg.DescribeConfigsResponseResourceConfig {
+func (d configDescriber) configs(entries []describedEntry, names []string,
+) []kmsg.DescribeConfigsResponseResourceConfig {
 	wanted := make(map[string]bool, len(names))
 	for _, name := range names {
 		wanted[name] = true

@@ -32,7 +32,8 @@ func createPartitions(env *request.Env, _ request.Client, r *protocol.Request) c
 		case len(body.Topics) > maxChanges:
 			task.items = append(task.items, change{name: topic.Topic, err: tooMany, done: true})
 		case !twice[topic.Topic]:
-			task.items = append(task.items, change{name: topic.Topic, request: morePartitions(topic, body.ValidateOnly)})
+			request := morePartitions(topic, body.ValidateOnly)
+			task.items = append(task.items, change{name: topic.Topic, request: request})
 		case !told[topic.Topic]:
 			told[topic.Topic] = true
 			task.items = append(task.items, refusal(topic.Topic, protocol.InvalidRequest, "Duplicate topic name."))

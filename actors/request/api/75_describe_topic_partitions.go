@@ -59,7 +59,8 @@ func (d *partitionDescriber) refused() kmsg.Response {
 	return response
 }
 
-func (d *partitionDescriber) failure(name string, code protocol.Code) kmsg.DescribeTopicPartitionsResponseTopic {
+func (d *partitionDescriber) failure(name string, code protocol.Code,
+) kmsg.DescribeTopicPartitionsResponseTopic {
 	answer := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	answer.Topic, answer.ErrorCode, answer.IsInternal = &name, int16(code), image.IsInternal(name)
 	return answer
@@ -136,7 +137,8 @@ func (d *partitionDescriber) next(topic string, partition int) {
 	d.response.NextCursor = &cursor
 }
 
-func (d *partitionDescriber) topicAnswer(t *image.Topic, first, last int) kmsg.DescribeTopicPartitionsResponseTopic {
+func (d *partitionDescriber) topicAnswer(t *image.Topic, first, last int,
+) kmsg.DescribeTopicPartitionsResponseTopic {
 	answer := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	answer.Topic, answer.TopicID, answer.IsInternal = &t.Name, t.ID, t.Internal()
 	answer.AuthorizedOperations = topicOperations

@@ -38,17 +38,22 @@ func newCluster(t *testing.T, static map[string]string) *cluster {
 	c := &cluster{host: newHost(t)}
 	c.env.Settings.Static = static
 	for id := int32(1); id <= 2; id++ {
-		c.apply(&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
-			Id: id, Directory: append(make([]byte, 15), byte(id)), Rack: fmt.Sprint("r", id-1)[:int(id)],
-			Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: fmt.Sprint("host", id), Port: 9090 + id}},
-		}}})
+		c.apply(
+			&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
+				Id: id, Directory: append(make([]byte, 15), byte(id)), Rack: fmt.Sprint("r", id-1)[:int(id)],
+				Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: fmt.Sprint("host", id), Port: 9090 + id}},
+			}}},
+		)
 	}
 	planner, err := controller.NewPlanner(hostNode, static, rand.NewChaCha8([32]byte{1}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.planner = planner
-	c.env.Metadata = c.system.Spawn("metadata", kit.Spec{New: func() kit.Actor { return metadataOf{c} }, Log: zerolog.Nop()})
+	c.env.Metadata = c.system.Spawn(
+		"metadata",
+		kit.Spec{New: func() kit.Actor { return metadataOf{c} }, Log: zerolog.Nop()},
+	)
 	c.env.Partitions = c.system.Spawn("partitions", kit.Spec{New: func() kit.Actor { return partitionsOf{c} }})
 	return c
 }

@@ -10,7 +10,12 @@ import (
 	"github.com/chronik-go/chronik/protocol"
 )
 
-func description(version int16, kind kmsg.ConfigResourceType, name string, configs ...string) *kmsg.DescribeConfigsRequest {
+func description(
+	version int16,
+	kind kmsg.ConfigResourceType,
+	name string,
+	configs ...string,
+) *kmsg.DescribeConfigsRequest {
 	r := kmsg.NewPtrDescribeConfigsRequest()
 	r.Version, r.IncludeSynonyms, r.IncludeDocumentation = version, true, true
 	resource := kmsg.NewDescribeConfigsRequestResource()
@@ -19,7 +24,11 @@ func description(version int16, kind kmsg.ConfigResourceType, name string, confi
 	return r
 }
 
-func configNamed(t *testing.T, answer *kmsg.DescribeConfigsResponse, name string) kmsg.DescribeConfigsResponseResourceConfig {
+func configNamed(
+	t *testing.T,
+	answer *kmsg.DescribeConfigsResponse,
+	name string,
+) kmsg.DescribeConfigsResponseResourceConfig {
 	t.Helper()
 	for _, one := range answer.Resources[0].Configs {
 		if one.Name == name {
@@ -34,13 +43,18 @@ func TestTopicConfigsAreDescribed(t *testing.T) {
 	versions(t, kmsg.DescribeConfigs, func(t *testing.T, version int16) {
 		c := newCluster(t, map[string]string{"log.retention.hours": "2"})
 		c.make("a", 1, "segment.bytes", "1048576", "internal.segment.bytes", "100")
-		answer := ask[*kmsg.DescribeConfigsResponse](c.host, description(version, kmsg.ConfigResourceTypeTopic, "a"))
+		answer := ask[*kmsg.DescribeConfigsResponse](
+			c.host,
+			description(version, kmsg.ConfigResourceTypeTopic, "a"),
+		)
 		resource := answer.Resources[0]
-		if resource.ErrorCode != 0 || resource.ResourceName != "a" || len(resource.Configs) != len(config.Topic.All()) {
+		if resource.ErrorCode != 0 || resource.ResourceName != "a" ||
+			len(resource.Configs) != len(config.Topic.All()) {
 			t.Fatalf("%d configs, code %d", len(resource.Configs), resource.ErrorCode)
 		}
 		own := configNamed(t, answer, "segment.bytes")
-		if *own.Value != "1048576" || own.Source != kmsg.ConfigSourceDynamicTopicConfig || own.ReadOnly || own.IsSensitive {
+		if *own.Value != "1048576" || own.Source != kmsg.ConfigSourceDynamicTopicConfig || own.ReadOnly ||
+			own.IsSensitive {
 			t.Errorf("segment.bytes: %+v", own)
 		}
 		inherited := configNamed(t, answer, "retention.ms")
@@ -54,7 +68,8 @@ func TestTopicConfigsAreDescribed(t *testing.T) {
 		if got := configNamed(t, answer, "remote.storage.enable"); !got.ReadOnly {
 			t.Errorf("remote.storage.enable can be altered: %+v", got)
 		}
-		if version >= 3 && (own.ConfigType != kmsg.ConfigTypeInt || own.Documentation == nil || len(*own.Documentation) < 20) {
+		if version >= 3 &&
+			(own.ConfigType != kmsg.ConfigTypeInt || own.Documentation == nil || len(*own.Documentation) < 20) {
 			t.Errorf("segment.bytes: type %v, documentation %v", own.ConfigType, own.Documentation)
 		}
 	})
@@ -66,7 +81,8 @@ func TestOnlyWhatIsAskedForIsDescribed(t *testing.T) {
 	r := description(4, kmsg.ConfigResourceTypeTopic, "a", "retention.ms", "no.such")
 	r.IncludeSynonyms, r.IncludeDocumentation = false, false
 	configs := ask[*kmsg.DescribeConfigsResponse](c.host, r).Resources[0].Configs
-	if len(configs) != 1 || configs[0].Name != "retention.ms" || configs[0].Documentation != nil || len(configs[0].ConfigSynonyms) != 0 {
+	if len(configs) != 1 || configs[0].Name != "retention.ms" || configs[0].Documentation != nil ||
+		len(configs[0].ConfigSynonyms) != 0 {
 		t.Errorf("got %+v", configs)
 	}
 	answer := ask[*kmsg.DescribeConfigsResponse](c.host, description(4, kmsg.ConfigResourceTypeTopic, "a"))
@@ -109,10 +125,12 @@ func TestBrokerConfigsAreDescribed(t *testing.T) {
 		t.Errorf("%d configs, want %d", got, len(config.Broker.All()))
 	}
 	one := configNamed(t, answer, "num.partitions")
-	if *one.Value != "5" || one.Source != kmsg.ConfigSourceDynamicBrokerConfig || one.ReadOnly || len(one.ConfigSynonyms) != 3 {
+	if *one.Value != "5" || one.Source != kmsg.ConfigSourceDynamicBrokerConfig || one.ReadOnly ||
+		len(one.ConfigSynonyms) != 3 {
 		t.Errorf("num.partitions: %+v", one)
 	}
-	if one = configNamed(t, answer, "node.id"); *one.Value != "1" || !one.ReadOnly || one.Source != kmsg.ConfigSourceStaticBrokerConfig {
+	if one = configNamed(t, answer, "node.id"); *one.Value != "1" || !one.ReadOnly ||
+		one.Source != kmsg.ConfigSourceStaticBrokerConfig {
 		t.Errorf("node.id: %+v", one)
 	}
 	if one = configNamed(t, answer, "log.retention.ms"); one.Value != nil || one.ReadOnly {
@@ -134,7 +152,9 @@ func incremental(version int16, kind kmsg.ConfigResourceType, name string,
 	configs ...kmsg.IncrementalAlterConfigsRequestResourceConfig) *kmsg.IncrementalAlterConfigsRequest {
 	r := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	r.Version = version
-	r.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kind, ResourceName: name, Configs: configs}}
+	r.Resources = []kmsg.IncrementalAlterConfigsRequestResource{
+		{ResourceType: kind, ResourceName: name, Configs: configs},
+	}
 	return r
 }
 
@@ -152,24 +172,41 @@ func TestConfigsAreAlteredOneByOne(t *testing.T) {
 	versions(t, kmsg.IncrementalAlterConfigs, func(t *testing.T, version int16) {
 		c := newCluster(t, nil)
 		c.make("a", 1, "retention.ms", "5")
-		r := incremental(version, kmsg.ConfigResourceTypeTopic, "a",
+		r := incremental(
+			version,
+			kmsg.ConfigResourceTypeTopic,
+			"a",
 			setTo("segment.bytes", "1048576"),
-			kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "retention.ms", Op: kmsg.IncrementalAlterConfigOpDelete},
-			kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "cleanup.policy", Op: kmsg.IncrementalAlterConfigOpAppend,
-				Value: pointer("compact")})
+			kmsg.IncrementalAlterConfigsRequestResourceConfig{
+				Name: "retention.ms",
+				Op:   kmsg.IncrementalAlterConfigOpDelete,
+			},
+			kmsg.IncrementalAlterConfigsRequestResourceConfig{
+				Name:  "cleanup.policy",
+				Op:    kmsg.IncrementalAlterConfigOpAppend,
+				Value: pointer("compact"),
+			},
+		)
 		answer := ask[*kmsg.IncrementalAlterConfigsResponse](c.host, r)
 		got := answer.Resources[0]
-		if got.ErrorCode != 0 || got.ErrorMessage != nil || got.ResourceName != "a" || got.ResourceType != kmsg.ConfigResourceTypeTopic {
+		if got.ErrorCode != 0 || got.ErrorMessage != nil || got.ResourceName != "a" ||
+			got.ResourceType != kmsg.ConfigResourceTypeTopic {
 			t.Errorf("got %+v", got)
 		}
 		configs := c.image.Topic("a").Configs
-		if len(configs) != 2 || configs["segment.bytes"] != "1048576" || configs["cleanup.policy"] != "delete,compact" {
+		if len(configs) != 2 || configs["segment.bytes"] != "1048576" ||
+			configs["cleanup.policy"] != "delete,compact" {
 			t.Errorf("got %v", configs)
 		}
 	})
 }
 
-func replacement(version int16, kind kmsg.ConfigResourceType, name string, configs ...string) *kmsg.AlterConfigsRequest {
+func replacement(
+	version int16,
+	kind kmsg.ConfigResourceType,
+	name string,
+	configs ...string,
+) *kmsg.AlterConfigsRequest {
 	r := kmsg.NewPtrAlterConfigsRequest()
 	r.Version = version
 	resource := kmsg.NewAlterConfigsRequestResource()
@@ -257,15 +294,25 @@ func TestAlterationThatTakesTooLongTimesOut(t *testing.T) {
 	c := newCluster(t, nil)
 	c.make("a", 1)
 	c.silentLog = true
-	answer := ask[*kmsg.AlterConfigsResponse](c.host, replacement(2, kmsg.ConfigResourceTypeTopic, "a", "flush.ms", "1"))
+	answer := ask[*kmsg.AlterConfigsResponse](
+		c.host,
+		replacement(2, kmsg.ConfigResourceTypeTopic, "a", "flush.ms", "1"),
+	)
 	wantCode(t, "no answer", answer.Resources[0].ErrorCode, protocol.RequestTimedOut)
 }
 
 // TestDynamicConfigsTakeEffect alters configs of the broker and looks at what they change.
 func TestDynamicConfigsTakeEffect(t *testing.T) {
 	c := newCluster(t, nil)
-	mustAlter(t, c, kmsg.ConfigResourceTypeBroker, "", setTo("num.partitions", "4"), setTo("auto.create.topics.enable", "false"),
-		setTo("log.retention.ms", "7"))
+	mustAlter(
+		t,
+		c,
+		kmsg.ConfigResourceTypeBroker,
+		"",
+		setTo("num.partitions", "4"),
+		setTo("auto.create.topics.enable", "false"),
+		setTo("log.retention.ms", "7"),
+	)
 	if got := len(c.make("a", -1).Partitions); got != 4 {
 		t.Errorf("%d partitions", got)
 	}

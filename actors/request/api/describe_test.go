@@ -16,10 +16,13 @@ func TestClusterIsDescribed(t *testing.T) {
 		r := kmsg.NewPtrDescribeClusterRequest()
 		r.Version = version
 		answer := ask[*kmsg.DescribeClusterResponse](c.host, r)
-		if answer.ErrorCode != 0 || answer.ClusterID != "cluster" || answer.ControllerID != hostNode || len(answer.Brokers) != 2 {
+		if answer.ErrorCode != 0 || answer.ClusterID != "cluster" || answer.ControllerID != hostNode ||
+			len(answer.Brokers) != 2 {
 			t.Errorf("got %+v", answer)
 		}
-		if got := answer.Brokers[1]; got.NodeID != 2 || got.Host != "host2" || got.Port != 9092 || *got.Rack != "r1" || got.IsFenced {
+		if got := answer.Brokers[1]; got.NodeID != 2 || got.Host != "host2" || got.Port != 9092 ||
+			*got.Rack != "r1" ||
+			got.IsFenced {
 			t.Errorf("got %+v", got)
 		}
 		if answer.ClusterAuthorizedOperations != math.MinInt32 {
@@ -66,7 +69,11 @@ func page(limit int32, names ...string) *kmsg.DescribeTopicPartitionsRequest {
 }
 
 // from sets the cursor of a request.
-func from(r *kmsg.DescribeTopicPartitionsRequest, topic string, partition int32) *kmsg.DescribeTopicPartitionsRequest {
+func from(
+	r *kmsg.DescribeTopicPartitionsRequest,
+	topic string,
+	partition int32,
+) *kmsg.DescribeTopicPartitionsRequest {
 	r.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{Topic: topic, Partition: partition}
 	return r
 }

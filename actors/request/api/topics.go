@@ -22,7 +22,8 @@ const (
 	idempotentWrite = 1 << 12
 
 	topicOperations   = read | write | create | remove | alter | describe | describeConfig | alterConfig
-	clusterOperations = create | alter | describe | clusterAction | describeConfig | alterConfig | idempotentWrite
+	clusterOperations = create | alter | describe | clusterAction | describeConfig | alterConfig |
+		idempotentWrite
 )
 
 const noLeader = -1
@@ -50,8 +51,13 @@ func (l look) topic(t *image.Topic) *partition.Topic { return l.env.Replicas.Top
 // In sync is what has been measured, not what is configured: a leader is in sync with itself, and of other
 // replicas this broker claims nothing.
 func (l look) placement(p image.Partition, local *partition.Topic) placement {
-	at := placement{leader: noLeader, epoch: int32(protocol.NoLeaderEpoch), replicas: p.Brokers(), inSync: []int32{},
-		offline: []int32{}}
+	at := placement{
+		leader:   noLeader,
+		epoch:    int32(protocol.NoLeaderEpoch),
+		replicas: p.Brokers(),
+		inSync:   []int32{},
+		offline:  []int32{},
+	}
 	for _, broker := range at.replicas {
 		if l.image.Broker(broker) == nil {
 			at.offline = append(at.offline, broker)

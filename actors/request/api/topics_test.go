@@ -160,7 +160,8 @@ func TestCreationErrors(t *testing.T) {
 		one.change(&r.Topics[0])
 		answer := ask[*kmsg.CreateTopicsResponse](c.host, r).Topics[0]
 		wantCode(t, one.name, answer.ErrorCode, one.want)
-		if one.want != protocol.None && (answer.NumPartitions != -1 || answer.ReplicationFactor != -1 || answer.ErrorMessage == nil) {
+		if one.want != protocol.None &&
+			(answer.NumPartitions != -1 || answer.ReplicationFactor != -1 || answer.ErrorMessage == nil) {
 			t.Errorf("%s: %+v", one.want, answer)
 		}
 	}
@@ -236,15 +237,13 @@ func TestTopicsAreDeletedByID(t *testing.T) {
 	c := newCluster(t, nil)
 	a, b, d := c.make("a", 1), c.make("b", 1), c.make("d", 1)
 	r := topicsToDelete(6)
-	for _, one := range []kmsg.DeleteTopicsRequestTopic{
+	r.Topics = []kmsg.DeleteTopicsRequestTopic{
 		{TopicID: a.ID},
 		{TopicID: image.TopicID{9}},
 		{},
 		{Topic: pointer("b"), TopicID: b.ID},
 		{Topic: pointer("a")},
 		{TopicID: d.ID}, {TopicID: d.ID},
-	} {
-		r.Topics = append(r.Topics, one)
 	}
 	answer := ask[*kmsg.DeleteTopicsResponse](c.host, r)
 	want := []struct {
@@ -340,7 +339,10 @@ func TestPartitionsGoWhereTheyAreAssigned(t *testing.T) {
 	c := newCluster(t, nil)
 	c.make("a", 1)
 	r := growth(3, map[string]int32{"a": 3}, "a")
-	r.Topics[0].Assignment = []kmsg.CreatePartitionsRequestTopicAssignment{{Replicas: []int32{2}}, {Replicas: []int32{1}}}
+	r.Topics[0].Assignment = []kmsg.CreatePartitionsRequestTopicAssignment{
+		{Replicas: []int32{2}},
+		{Replicas: []int32{1}},
+	}
 	answer := ask[*kmsg.CreatePartitionsResponse](c.host, r)
 	wantCode(t, "a", answer.Topics[0].ErrorCode, protocol.None)
 	if got := c.image.Topic("a").Partitions; got[1].Brokers()[0] != 2 || got[2].Brokers()[0] != 1 {

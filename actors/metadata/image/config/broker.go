@@ -175,18 +175,6 @@ func fromUnit(value string, factor int64) string {
 	return strconv.FormatInt(number*factor, 10)
 }
 
-// Static returns the value of a broker config as it is without dynamic ones, and whether it is set at all.
-func Static(static map[string]string, name string) (string, bool) {
-	if value, set := static[name]; set {
-		return value, true
-	}
-	definition := Broker.Lookup(name)
-	if definition == nil || definition.NoDefault {
-		return "", false
-	}
-	return definition.Default, true
-}
-
 // CheckStatic returns what is wrong with the configs of a broker's file, by name in order, or nil.
 func CheckStatic(static map[string]string) []string {
 	var problems []string

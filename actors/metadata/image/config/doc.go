@@ -12,7 +12,7 @@
 //	the topic's own value              TOPIC_CONFIG
 //	dynamic configs of this broker     DYNAMIC_BROKER_CONFIG           under the broker's name for it
 //	dynamic configs of all brokers     DYNAMIC_DEFAULT_BROKER_CONFIG
-//	configuration file of this broker  STATIC_BROKER_CONFIG            under any of its names (ms, minutes, hours)
+//	configuration file of this broker  STATIC_BROKER_CONFIG            under any name (ms, minutes, hours)
 //	built in                           DEFAULT_CONFIG
 //
 // The package is pure: it knows no actor and keeps no state. Imported by actors/metadata, actors/partition,

@@ -18,7 +18,8 @@ type rule func(value string) string
 // Check returns why a value cannot be given to a config, in Kafka's words, or "" if it can.
 func (d *Definition) Check(value string) string {
 	if len(value) > MaxValueBytes {
-		return fmt.Sprintf("Invalid value for configuration %s: Value is longer than %d bytes", d.Name, MaxValueBytes)
+		return fmt.Sprintf("Invalid value for configuration %s: Value is longer than %d bytes",
+			d.Name, MaxValueBytes)
 	}
 	if !utf8.ValidString(value) {
 		return fmt.Sprintf("Invalid value for configuration %s: Value is not valid UTF-8", d.Name)
@@ -30,7 +31,8 @@ func (d *Definition) Check(value string) string {
 		return fmt.Sprintf("Invalid value %s for configuration %s: %s", value, d.Name, reason)
 	}
 	if d.Effect == Fixed && normalized(d.Type, value) != d.Default {
-		return fmt.Sprintf("Invalid value %s for configuration %s: This broker supports %s only", value, d.Name, d.Default)
+		return fmt.Sprintf("Invalid value %s for configuration %s: This broker supports %s only",
+			value, d.Name, d.Default)
 	}
 	return ""
 }

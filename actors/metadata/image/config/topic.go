@@ -33,7 +33,7 @@ const (
 	hourMillis    = 60 * minuteMillis
 	weekMillis    = "604800000"
 	minSegment    = 1 << 20
-	minBatchBytes = 14 // the floor that Kafka keeps for the configs of its tests: an empty record of the oldest format
+	minBatchBytes = 14 // an empty record of the oldest format; what segments could be cut down to before 4.0
 )
 
 // Topic holds the topic configs of Kafka 4.3.
@@ -43,8 +43,8 @@ var Topic = newTable([]Definition{
 		accept: oneOf(PolicyCompact, PolicyDelete), acceptList: true,
 		Synonyms: []Synonym{{Name: "log.cleanup.policy"}},
 		Doc: "What happens to old records: delete removes segments past retention.ms and retention.bytes, " +
-			"compact keeps them whatever their age and wants a key in each. This broker does not remove superseded " +
-			"records of a key, so compact keeps every record.",
+			"compact keeps them whatever their age and wants a key in each. This broker does not remove " +
+			"superseded records of a key, so compact keeps every record.",
 	},
 	{
 		Name: "compression.gzip.level", Type: Int, Default: "-1", Effect: Inert, accept: gzipLevel,
@@ -110,7 +110,8 @@ var Topic = newTable([]Definition{
 	{
 		Name: "local.retention.bytes", Type: Long, Default: "-2", Effect: Inert, accept: atLeast(-2),
 		Synonyms: []Synonym{{Name: "log.local.retention.bytes"}},
-		Doc:      "Size of a partition that stays on local disk under tiered storage; -2 follows retention.bytes.",
+		Doc: "Size of a partition that stays on local disk under tiered storage; " +
+			"-2 follows retention.bytes.",
 	},
 	{
 		Name: "local.retention.ms", Type: Long, Default: "-2", Effect: Inert, accept: atLeast(-2),
@@ -143,7 +144,8 @@ var Topic = newTable([]Definition{
 		Name: TimestampType, Type: String, Default: TimestampCreateTime,
 		accept:   oneOf(TimestampCreateTime, TimestampLogAppendTime),
 		Synonyms: []Synonym{{Name: "log.message.timestamp.type"}},
-		Doc:      "Whether records keep the time of their producer (CreateTime) or get that of the broker (LogAppendTime).",
+		Doc: "Whether records keep the time of their producer (CreateTime) " +
+			"or get that of the broker (LogAppendTime).",
 	},
 	{
 		Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5", Effect: Inert, accept: ratio,
@@ -156,15 +158,16 @@ var Topic = newTable([]Definition{
 		Doc:      "Age below which a record is not compacted.",
 	},
 	{
-		Name: MinInsyncReplicas, Type: Int, Default: "1", accept: atLeast(1),
+		Name: MinInsyncReplicas, Type: Int, Default: "1", Effect: Inert, accept: atLeast(1),
 		Synonyms: []Synonym{{Name: "min.insync.replicas"}},
-		Doc: "Replicas that must be in sync for a produce with acks=all to be taken. Whatever it says, " +
-			"a record is acknowledged only when a majority of the replicas has it on disk.",
+		Doc: "Replicas that must be in sync for a produce with acks=all to be taken. A record is acknowledged " +
+			"when a majority of the replicas has it on disk, never sooner.",
 	},
 	{
 		Name: "preallocate", Type: Boolean, Default: "false", Effect: Inert,
 		Synonyms: []Synonym{{Name: "log.preallocate"}},
-		Doc:      "Whether segment files get their full size when they are made. The write-ahead log always does.",
+		Doc: "Whether segment files get their full size when they are made. " +
+			"Files of the write-ahead log always do.",
 	},
 	{
 		Name: "remote.log.copy.disable", Type: Boolean, Default: "false", Effect: Fixed,

@@ -33,7 +33,7 @@ func ValidateTopic(configs map[string]string, broker Layers) error {
 
 // ValidateBroker checks the dynamic configs that a broker, or all of them, would have. Errors are
 // *protocol.Error: INVALID_CONFIG for names that do not exist here, INVALID_REQUEST for bad values and
-// for configs that cannot be altered while the broker runs, as in Kafka (KAFKA-13609).
+// for configs that cannot be altered while the broker runs, as in Kafka.
 func ValidateBroker(configs map[string]string) error {
 	var fixed []string
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
