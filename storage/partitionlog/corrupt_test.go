@@ -17,6 +17,7 @@ type fixture struct {
 	fs      *vfs.Mem
 	state   State
 	batches []batch.Batch
+	records []recordAt // of the batches, from start on
 	start   protocol.Offset
 }
 
@@ -31,6 +32,14 @@ func newFixture(t testing.TB) *fixture {
 		must(t, l.Append([]batch.Batch{b}))
 	}
 	f.start = 2
+	for _, b := range f.batches {
+		must(t, b.Records(func(r batch.Record) bool {
+			if r.Offset >= f.start {
+				f.records = append(f.records, recordAt{r.Offset, r.Timestamp, b.LeaderEpoch()})
+			}
+			return true
+		}))
+	}
 	must(t, l.AdvanceStart(f.start))
 	f.state = checkpoint(t, l)
 	syncAll(t, f.fs)
@@ -78,34 +87,22 @@ func (f *fixture) check(v *View) (refused error, wrong error) {
 	return refused, wrong
 }
 
-func (f *fixture) each(visit func(recordAt)) {
-	for _, b := range f.batches {
-		_ = b.Records(func(r batch.Record) bool {
-			if r.Offset >= f.start {
-				visit(recordAt{r.Offset, r.Timestamp, b.LeaderEpoch()})
-			}
-			return true
-		})
-	}
-}
-
 func (f *fixture) byTimestamp(at int64) recordAt {
-	found := recordAt{-1, -1, -1}
-	f.each(func(r recordAt) {
-		if found.offset < 0 && r.timestamp >= at {
-			found = r
+	for _, r := range f.records {
+		if r.timestamp >= at {
+			return r
 		}
-	})
-	return found
+	}
+	return recordAt{-1, -1, -1}
 }
 
 func (f *fixture) maxTimestamp() recordAt {
 	newest := recordAt{-1, -1, -1}
-	f.each(func(r recordAt) {
+	for _, r := range f.records {
 		if r.timestamp > newest.timestamp {
 			newest = r
 		}
-	})
+	}
 	return newest
 }
 

@@ -353,6 +353,20 @@ func TestEpochEndsAsKafkaAnswersThem(t *testing.T) {
 	}
 }
 
+func TestSearchesInsideEveryCodec(t *testing.T) {
+	for codec := batch.Codec(0); codec <= batch.Zstd; codec++ {
+		l := openLog(t, newMem(t), smallConfig(), nil, Boot)
+		b := batch.Build(batch.Options{Codec: codec}, batch.Record{Timestamp: 5}, batch.Record{Timestamp: 9}, batch.Record{Timestamp: 7})
+		must(t, l.Append([]batch.Batch{b}))
+		if offset, timestamp, _, _, err := l.View().ByTimestamp(6); offset != 1 || timestamp != 9 || err != nil {
+			t.Errorf("%v: by timestamp: got %d at %d, %v", codec, timestamp, offset, err)
+		}
+		if offset, timestamp, _, _, err := l.View().MaxTimestamp(); offset != 1 || timestamp != 9 || err != nil {
+			t.Errorf("%v: max timestamp: got %d at %d, %v", codec, timestamp, offset, err)
+		}
+	}
+}
+
 func TestLogAppendTimeCountsForTheWholeBatch(t *testing.T) {
 	l := openLog(t, newMem(t), smallConfig(), nil, Boot)
 	b := batch.Build(batch.Options{}, batch.Record{Timestamp: 5}, batch.Record{Timestamp: 7})

@@ -12,8 +12,9 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// scanBufferSize is what a scanner reads at once at most.
-const scanBufferSize = 64 << 10
+// scanBufferSize is what a scanner reads at once at most: a chunk, what lies between it and the index entry
+// before, and the end of its last batch, if batches are small.
+const scanBufferSize = chunkSize + 16<<10
 
 // probeSize is what a scanner that looks for one batch reads at once: an index interval and a header.
 const probeSize = 4096 + 512
@@ -23,9 +24,9 @@ var scanBuffers = sync.Pool{New: func() any { return new([scanBufferSize]byte) }
 // scanner reads a segment file piece by piece.
 type scanner struct {
 	file   vfs.File
-	name   string
 	limit  SegmentPosition // nothing is read beyond
-	fill   int
+	ahead  SegmentPosition // nothing is read that was not asked for beyond
+	fill   int             // how much to read at once up to there
 	buffer *[scanBufferSize]byte
 	at     SegmentPosition // of buffer[0]
 	n      int
@@ -33,7 +34,8 @@ type scanner struct {
 
 // scan returns a scanner of the segment. It must be closed.
 func (sp *span) scan(file vfs.File, fill int) scanner {
-	return scanner{file: file, limit: sp.size, fill: fill, buffer: scanBuffers.Get().(*[scanBufferSize]byte)}
+	buffer := scanBuffers.Get().(*[scanBufferSize]byte)
+	return scanner{file: file, limit: sp.size, ahead: sp.size, fill: fill, buffer: buffer}
 }
 
 func (r *scanner) close() { scanBuffers.Put(r.buffer) }
@@ -45,10 +47,10 @@ func (r *scanner) bytes(position SegmentPosition, n int) ([]byte, error) {
 	if position >= r.at && position+int64(n) <= r.at+int64(r.n) {
 		return r.buffer[position-r.at:][:n], nil
 	}
-	want := int(min(int64(max(n, r.fill)), r.limit-position, scanBufferSize))
-	if want < n {
+	if position+int64(n) > r.limit {
 		return nil, errShortFile
 	}
+	want := max(n, int(min(int64(r.fill), r.ahead-position)))
 	r.at, r.n = position, 0
 	got, err := r.file.ReadAt(r.buffer[:want], position)
 	if got < n {

@@ -125,6 +125,7 @@ func (sp *span) verifyChunk(file vfs.File, chunk int64) error {
 	r := sp.scan(file, scanBufferSize)
 	defer r.close()
 	from, to := chunk*chunkSize, min((chunk+1)*chunkSize, sp.checked.limit)
+	r.ahead = min(to+probeSize, sp.size)
 	h, at, err := sp.entry(&r, x.offsets, x.offsets.floorPosition(from))
 	for err == nil {
 		if at >= from {
