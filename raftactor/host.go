@@ -48,12 +48,24 @@ type host struct {
 	awake  map[wal.GroupID]*unit
 	ticker kit.Timer // nil while nobody is awake
 
+	sampled zerolog.Logger // what the groups log to
+
 	wrap func(kit.Spec) kit.Spec // test seam: put something between the host and its units
 }
 
+// electionBurst is how many lines the groups may log in a second at info, all together. A start with ten
+// thousand partitions is one event for a person, not ten thousand; debug shows them all.
+const electionBurst = 20
+
 func newHost(config Config) *host {
+	sampled := config.Log
+	if sampled.GetLevel() > zerolog.DebugLevel {
+		burst := &zerolog.BurstSampler{Burst: electionBurst, Period: time.Second}
+		sampled = sampled.Sample(zerolog.LevelSampler{InfoSampler: burst})
+	}
 	return &host{
-		config: config, units: make(map[wal.GroupID]*unit), names: make(map[string]*unit),
+		config: config, sampled: sampled,
+		units: make(map[wal.GroupID]*unit), names: make(map[string]*unit),
 		opened: make(map[wal.GroupID]struct{}), removes: make(map[uint64]*unit), awake: make(map[wal.GroupID]*unit),
 	}
 }
@@ -108,7 +120,7 @@ func (h *host) spawn(c *kit.Context, u *unit, rebuilt bool) {
 		Incarnation: u.incarnation, Open: u.spec.Open, Rebuild: rebuilt, Events: u.spec.Events,
 		WAL: h.config.WAL, Janitor: h.config.Janitor, Links: h.config.Links, Status: u.status,
 	})
-	spec.Log = h.config.Log
+	spec.Log = h.sampled
 	if h.wrap != nil {
 		spec = h.wrap(spec)
 	}
