@@ -1,6 +1,7 @@
 package raftactor
 
 import (
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -60,7 +61,16 @@ func newFakeWAL(testing.TB, *kit.System) kit.Address { return kit.AddressFor("wa
 
 // newMemWAL is the real thing on a disk in memory.
 func newMemWAL(b testing.TB, system *kit.System) kit.Address {
-	log, err := wal.Open(vfs.NewMem(), "/wal", wal.Options{})
+	return openWAL(b, system, vfs.NewMem(), "/wal")
+}
+
+// newDiskWAL is the real thing, with real fsyncs.
+func newDiskWAL(b testing.TB, system *kit.System) kit.Address {
+	return openWAL(b, system, vfs.OS(), filepath.Join(b.TempDir(), "wal"))
+}
+
+func openWAL(b testing.TB, system *kit.System, fs vfs.FS, dir string) kit.Address {
+	log, err := wal.Open(fs, dir, wal.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -135,6 +145,12 @@ func BenchmarkProposeMemWAL(b *testing.B) {
 	b.Run("64KB", func(b *testing.B) { benchmarkPropose(b, newMemWAL, 64<<10, 32) })
 }
 
+func BenchmarkProposeDisk(b *testing.B) {
+	b.Run("1", func(b *testing.B) { benchmarkPropose(b, newDiskWAL, 100, 1) })
+	b.Run("1000", func(b *testing.B) { benchmarkPropose(b, newDiskWAL, 100, 1000) })
+	b.Run("64KB", func(b *testing.B) { benchmarkPropose(b, newDiskWAL, 64<<10, 32) })
+}
+
 // benchmarkGroups starts groups that found themselves, elect and become ready, and measures what an idle
 // one costs.
 func benchmarkGroups(b *testing.B, store func(testing.TB, *kit.System) kit.Address) {
@@ -157,6 +173,7 @@ func benchmarkGroups(b *testing.B, store func(testing.TB, *kit.System) kit.Addre
 func BenchmarkTenThousandGroups(b *testing.B) {
 	b.Run("fake", func(b *testing.B) { benchmarkGroups(b, newFakeWAL) })
 	b.Run("mem", func(b *testing.B) { benchmarkGroups(b, newMemWAL) })
+	b.Run("disk", func(b *testing.B) { benchmarkGroups(b, newDiskWAL) })
 }
 
 func heap() int64 {

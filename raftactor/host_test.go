@@ -1,11 +1,14 @@
 package raftactor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/group"
@@ -38,13 +41,29 @@ func TestAGroupOfOneLeadsAndApplies(t *testing.T) {
 	}
 }
 
+func TestTheLogNamesLeadersAndNothingElse(t *testing.T) {
+	w := plainWorld(t)
+	var log bytes.Buffer
+	w.host = w.parent.Spawn(t, "logged", HostSpec(Config{
+		WAL: w.wal, Janitor: w.tidy, Log: zerolog.New(&log).Level(zerolog.InfoLevel),
+	}))
+	w.start(3)
+	w.must(3, "a")
+	want := `{"level":"info","group":"g-3","replica":7,"leader":7,"term":2,"message":"became leader at term 2"}` + "\n"
+	if got := log.String(); got != want {
+		t.Fatalf("got log %s, want %s", got, want)
+	}
+}
+
 func TestNamesAndIDsAreTakenOnce(t *testing.T) {
 	w := plainWorld(t)
 	w.start(3)
 	other := w.spec(4)
 	other.Name = w.spec(3).Name
 	for _, spec := range []Spec{w.spec(3), other} {
-		got := ask[Started](w, func(replyTo kit.Address) { w.host.Tell(Start{Spec: spec, ReplyTo: replyTo}) })
+		got := ask[Started](w, func(replyTo kit.Address) {
+			w.host.Tell(Start{Spec: spec, ReplyTo: replyTo})
+		})
 		if !errors.Is(got.Err, ErrExists) {
 			t.Fatalf("got %v, want ErrExists", got.Err)
 		}
