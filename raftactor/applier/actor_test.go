@@ -145,7 +145,8 @@ func TestACaptureIsOfWhatIsApplied(t *testing.T) {
 	b.applier.Tell(janitor.Capture{Group: 5, ReplyTo: b.asker.Address})
 	b.Run()
 	b.wantCalls("open old true", "capture", "apply 2/4:e4", "capture")
-	first, next := kittest.Expect[janitor.Captured](t, b.asker, second), kittest.Expect[janitor.Captured](t, b.asker, second)
+	first := kittest.Expect[janitor.Captured](t, b.asker, second)
+	next := kittest.Expect[janitor.Captured](t, b.asker, second)
 	if first.Group != 5 || first.Index != 3 || first.Term != 1 || string(first.ConfState) != "members" {
 		t.Fatalf("got %+v, want the checkpoint", first)
 	}
