@@ -251,7 +251,7 @@ func TestPipelinedRepliesLeaveInOrder(t *testing.T) {
 	versions.Version = 2
 	first, second, third := c.send(slow), c.send(fast), c.send(versions)
 	s.Eventually(func() bool { return s.Replica("orders", 1).View().End() == 1 })
-	s.Replica("orders", 0).Core.Tell(requesttest.Resume{})
+	s.Replica("orders", 0).Core.Tell(resume)
 	for _, one := range []struct {
 		correlation int32
 		request     kmsg.Request
@@ -309,7 +309,7 @@ func TestSilentProduceHoldsNobodyUp(t *testing.T) {
 	if code := codeOf(t, c.roundTrip(produceOf(9, 1, "orders", 1, batchOf("fast")))); code != 0 {
 		t.Fatal(code)
 	}
-	s.Replica("orders", 0).Core.Tell(requesttest.Resume{})
+	s.Replica("orders", 0).Core.Tell(resume)
 }
 
 func TestUnsupportedApiVersionsIsAnsweredInVersion0(t *testing.T) {
@@ -393,3 +393,6 @@ func TestFetchedBytesAreTheBytesOfTheLog(t *testing.T) {
 		})
 	}
 }
+
+// resume makes a core that holds proposals commit them.
+var resume = requesttest.Resume{}

@@ -116,7 +116,13 @@ func (i *item) inspect(l limits) *partitionlog.View {
 		high: view.End(), stable: view.LastStable(), start: view.Start(),
 		divergesAt: protocol.NoLeaderEpoch, divergesEnd: protocol.NoOffset,
 	}
-	if i.diverges(view) || i.entry.offset >= i.visibleEnd(l) {
+	switch {
+	case i.diverges(view):
+		return nil
+	case i.entry.offset > view.End():
+		i.result = failed(protocol.OffsetOutOfRange)
+		return nil
+	case i.entry.offset >= i.visibleEnd(l):
 		return nil
 	}
 	return view
@@ -143,7 +149,7 @@ func (i *item) check(version int16, l *partition.Leadership, view *partitionlog.
 	if version < 10 && i.replica.Config().Compression == "zstd" {
 		return protocol.UnsupportedCompressionType
 	}
-	if i.entry.offset < view.Start() || i.entry.offset > view.End() {
+	if i.entry.offset < view.Start() {
 		return protocol.OffsetOutOfRange
 	}
 	return protocol.None
@@ -162,7 +168,8 @@ func checkEpoch(theirs, ours protocol.LeaderEpoch) protocol.Code {
 }
 
 // diverges finds out whether the client holds records that our history does not have, if it said which
-// epoch its last record is of (KIP-595).
+// epoch its last record is of (KIP-595). It goes before the comparison with the end of the log: a client
+// that is ahead of a shorter history has to learn where to cut, not that its offset does not exist.
 func (i *item) diverges(view *partitionlog.View) bool {
 	theirs := i.entry.fetched
 	if theirs == protocol.NoLeaderEpoch {

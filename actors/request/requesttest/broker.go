@@ -1,6 +1,7 @@
 package requesttest
 
 import (
+	"context"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -26,11 +27,15 @@ const (
 	Epoch        = 3
 )
 
+// patience bounds what a test waits for.
+const patience = 20 * time.Second
+
 // Broker is what requests meet.
 type Broker struct {
 	System  *kit.System
 	Env     *request.Env
 	Cores   map[string]*Core // by replica name
+	Doors   map[string]*Door // the same
 	DiskLow atomic.Bool
 
 	t       testing.TB
@@ -41,7 +46,10 @@ type Broker struct {
 // New returns a broker with no topics, whose logs lie in the memory file system, or in a temporary directory
 // if fs is vfs.OS(). It ends with the test.
 func New(t testing.TB, fs vfs.FS) *Broker {
-	b := &Broker{System: kit.NewSystem(kit.SystemConfig{Name: "test"}), Cores: map[string]*Core{}, t: t}
+	b := &Broker{
+		System: kit.NewSystem(kit.SystemConfig{Name: "test"}),
+		Cores:  map[string]*Core{}, Doors: map[string]*Door{}, t: t,
+	}
 	b.options = partition.Options{FS: fs, LogDir: t.TempDir(), Log: zerolog.Nop()}
 	b.image.Store(image.New())
 	b.apply(&metadatapb.Command{Kind: &metadatapb.Command_FormCluster{
@@ -126,13 +134,24 @@ func (b *Broker) open(name string, index int32, c *partition.Config) *partition.
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.t.Cleanup(machine.Close)
 	core := &Core{machine: machine}
 	b.Cores[r.Name()] = core
 	r.Core = b.System.Spawn("group-"+r.Name(), kit.Spec{New: func() kit.Actor { return core }})
-	r.Waiters = b.System.Spawn("partition-"+r.Name(), partition.Spec(r, &b.options))
+	b.t.Cleanup(func() { b.stop(r.Core) })
+	door := &Door{to: b.System.Spawn("partition-"+r.Name(), partition.Spec(r, &b.options))}
+	b.Doors[r.Name()] = door
+	r.Waiters = b.System.Spawn("door-"+r.Name(), kit.Spec{New: func() kit.Actor { return door }})
 	b.Lead(r, NodeID, Epoch)
 	return r
+}
+
+// stop stops an actor, so that what it owns is closed in its own turn.
+func (b *Broker) stop(a kit.Address) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := b.System.StopAndWait(ctx, a); err != nil {
+		b.t.Error(err)
+	}
 }
 
 // Lead makes a node the leader of a replica and waits until that is known. Node 0 stands for nobody.
@@ -141,7 +160,7 @@ func (b *Broker) Lead(r *partition.Replica, node int32, epoch uint64) {
 	if node != 0 {
 		leader = uint64(image.NewReplicaID(node, 1))
 	}
-	r.Waiters.Tell(group.LeaderChanged{Group: r.Group, Leader: leader, Term: epoch, Ready: node == NodeID})
+	b.Doors[r.Name()].to.Tell(group.LeaderChanged{Group: r.Group, Leader: leader, Term: epoch, Ready: node == NodeID})
 	want := partition.Leadership{Node: partition.NoLeader, Epoch: r.Leadership().Epoch, Ready: node == NodeID}
 	if node != 0 {
 		want.Node = node
@@ -172,7 +191,7 @@ func (b *Broker) Append(topic string, index int32, values ...string) batch.Batch
 // Eventually waits until a condition of other goroutines holds, or fails the test.
 func (b *Broker) Eventually(condition func() bool) {
 	b.t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -180,7 +199,7 @@ func (b *Broker) Eventually(condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			b.t.Fatal("condition did not come true within 10 s")
+			b.t.Fatal("condition did not come true in time")
 		}
 	}
 }

@@ -16,6 +16,8 @@ type Core struct {
 	Hold atomic.Bool
 	// Refuse, if set, answers every proposal.
 	Refuse atomic.Pointer[error]
+	// Nonsense makes it answer with a result that no core gives: the asker panics.
+	Nonsense atomic.Bool
 	// Proposals counts what was proposed.
 	Proposals atomic.Int64
 
@@ -33,6 +35,8 @@ func (c *Core) Receive(context *kit.Context) {
 	switch m := context.Message().(type) {
 	case kit.Started:
 		c.preparer = c.machine.Lead(Epoch)
+	case kit.Stopped:
+		c.machine.Close()
 	case group.Propose:
 		c.Proposals.Add(1)
 		if c.Hold.Load() {
@@ -52,6 +56,9 @@ func (c *Core) Receive(context *kit.Context) {
 func (c *Core) commit(m group.Propose) group.Proposed {
 	if refusal := c.Refuse.Load(); refusal != nil {
 		return group.Proposed{Token: m.Token, Err: *refusal}
+	}
+	if c.Nonsense.Load() {
+		return group.Proposed{Token: m.Token, Result: "nonsense"}
 	}
 	prepared := c.preparer.Prepare(m.Request)
 	if prepared.Err != nil || prepared.Data == nil {
