@@ -1,0 +1,59 @@
+//go:build linux
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/chronik-go/chronik/tests/bench"
+)
+
+// task is what the command line asks for.
+type task struct {
+	broker, topic string
+	partitions    int
+	mib, record   int
+	connections   int
+	duration      time.Duration
+}
+
+var commands = map[string]func(task) (any, error){
+	"produce": produce,
+	"consume": consume,
+	"small":   small,
+	"poll":    poll,
+	"hold":    hold,
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 || commands[args[0]] == nil {
+		return fmt.Errorf("want one of produce, consume, small, poll, hold")
+	}
+	var t task
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.StringVar(&t.broker, "broker", "", "address of the broker")
+	flags.StringVar(&t.topic, "topic", "", "topic")
+	flags.IntVar(&t.partitions, "partitions", 1, "partitions of the topic")
+	flags.IntVar(&t.mib, "mib", 1, "MiB of record values")
+	flags.IntVar(&t.record, "record", 1024, "bytes of a record value")
+	flags.IntVar(&t.connections, "connections", 1, "connections")
+	flags.DurationVar(&t.duration, "for", time.Second, "how long")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	result, err := commands[args[0]](t)
+	if err != nil || result == nil {
+		return err
+	}
+	return bench.Say(result)
+}

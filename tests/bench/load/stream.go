@@ -1,0 +1,96 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/chronik-go/chronik/tests/bench"
+)
+
+// deadline bounds one run; a broker that has stopped answering ends the measurement.
+const deadline = 5 * time.Minute
+
+// produce sends records of random bytes, uncompressed, so that what is produced is what is on the wire.
+func produce(t task) (any, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(t.broker), kgo.DefaultProduceTopic(t.topic),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
+		return nil, err
+	}
+	values := randomValues(t.record)
+	total := int64(t.mib) << 20 / int64(t.record)
+	var failed atomic.Pointer[error]
+	begun := time.Now()
+	for i := range total {
+		client.Produce(ctx, &kgo.Record{Value: values[i%int64(len(values))]}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed.Store(&err)
+			}
+		})
+	}
+	if err := client.Flush(ctx); err != nil {
+		return nil, err
+	}
+	if err := failed.Load(); err != nil {
+		return nil, fmt.Errorf("produce: %w", *err)
+	}
+	return bench.Moved{Records: total, Bytes: total * int64(t.record), Seconds: time.Since(begun).Seconds()}, nil
+}
+
+// randomValues returns some values to send again and again; making each anew would measure the generator.
+func randomValues(size int) [][]byte {
+	random := rand.New(rand.NewPCG(1, uint64(size)))
+	values := make([][]byte, 64)
+	for i := range values {
+		values[i] = make([]byte, size)
+		for j := range values[i] {
+			values[i][j] = byte(random.Uint32())
+		}
+	}
+	return values
+}
+
+// consume reads all partitions from their start until it has had as much as was produced.
+func consume(t task) (any, error) {
+	from := map[int32]kgo.Offset{}
+	for p := range t.partitions {
+		from[int32(p)] = kgo.NewOffset().AtStart()
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(t.broker),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.topic: from}))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	moved, begun := bench.Moved{}, time.Now()
+	for moved.Bytes < int64(t.mib)<<20 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			return nil, fmt.Errorf("after %d of %d MiB: %w", moved.Bytes>>20, t.mib, err)
+		}
+		for _, e := range fetches.Errors() {
+			return nil, fmt.Errorf("fetch %s-%d: %w", e.Topic, e.Partition, e.Err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			moved.Records++
+			moved.Bytes += int64(len(r.Value))
+		})
+	}
+	moved.Seconds = time.Since(begun).Seconds()
+	return moved, nil
+}
