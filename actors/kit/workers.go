@@ -88,13 +88,15 @@ func (p *workers) keep(w *worker) bool {
 func (p *workers) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.finished {
+		return // a sweep that was waiting for the lock while finish held it
+	}
 	p.dismiss(p.least)
 	p.least = len(p.free)
-	if p.least == 0 || p.finished {
-		p.sweeper = nil
-		return
+	p.sweeper = nil
+	if p.least > 0 {
+		p.sweeper = time.AfterFunc(sweepEvery, p.sweep)
 	}
-	p.sweeper = time.AfterFunc(sweepEvery, p.sweep)
 }
 
 // dismiss ends the n workers that have been free the longest. The lock is held.
@@ -115,6 +117,5 @@ func (p *workers) finish() {
 	p.dismiss(len(p.free))
 	if p.sweeper != nil {
 		p.sweeper.Stop()
-		p.sweeper = nil
 	}
 }
