@@ -183,8 +183,12 @@ func (a *Actor) listenerSpec(c *kit.Context) kit.Spec {
 }
 
 func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
+	address := a.options.Config.Bind.Metrics
+	if a.http != nil {
+		address = a.http.String() // the port that scrapers know
+	}
 	return admin.Spec(admin.Options{
-		Address:  a.options.Config.Bind.Metrics,
+		Address:  address,
 		APIKey:   a.options.Config.Admin.APIKey,
 		Pprof:    a.options.Config.Admin.Pprof,
 		Gatherer: a.options.Registry,

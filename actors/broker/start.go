@@ -20,6 +20,8 @@ type Options struct {
 	Log      zerolog.Logger
 	FS       vfs.FS               // nil: that of the operating system
 	Registry *prometheus.Registry // nil: one of its own
+	// Trace sees each message right before it is handled, in the turn of the actor. It is for tests.
+	Trace func(who kit.Address, message any)
 }
 
 // Running is a node that serves.
@@ -42,7 +44,7 @@ func Start(ctx context.Context, options Options) (*Running, error) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r := &Running{failed: make(chan error, 1)}
 	r.system = kit.NewSystem(kit.SystemConfig{
-		Name: "chronik", Logger: options.Log, Metrics: options.Registry,
+		Logger: options.Log, Metrics: options.Registry, Trace: options.Trace,
 		OnFailure: func(who kit.Address, reason any) { r.fail(fmt.Errorf("%s failed: %v", who.ID(), reason)) },
 	})
 	r.broker = r.system.Spawn("broker", Spec(r.system, options, r.fail))

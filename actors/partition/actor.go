@@ -63,7 +63,8 @@ func (a *Actor) onStarted(c *kit.Context) {
 			Open: func(state []byte, rebuild bool) (applier.Machine, error) {
 				return OpenMachine(replica, options, state, rebuild)
 			},
-			Events: c.Self(),
+			// By name: news must reach whoever bears it, should this actor be rebuilt.
+			Events: c.Parent().Child(c.Self().Name()),
 		},
 		ReplyTo: c.Self(),
 	})

@@ -15,6 +15,7 @@ type Config struct {
 	TimestampAfterMaxMs  int64
 	Compression          string // compression.type
 	Compact              bool   // records need keys
+	MinInsyncReplicas    int    // for acks=all
 }
 
 // ConfigOf returns the configuration of a topic whose values are spread over these layers.
@@ -28,6 +29,7 @@ func ConfigOf(layers config.Layers) *Config {
 		TimestampAfterMaxMs:  effective.TimestampAfterMax,
 		Compression:          layers.TopicValue(config.CompressionType),
 		Compact:              effective.Compact,
+		MinInsyncReplicas:    int(effective.MinInsyncReplicas),
 	}
 	if effective.LogAppendTime {
 		c.TimestampType = batch.LogAppendTime

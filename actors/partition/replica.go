@@ -66,6 +66,15 @@ func (r *Replica) View() *partitionlog.View {
 // Leadership returns who leads.
 func (r *Replica) Leadership() *Leadership { return r.leadership.Load() }
 
+// InSync returns how many replicas are known to have everything that is committed. The leader counts itself;
+// a follower counts once its progress has been measured, never because it is configured.
+func (r *Replica) InSync() int {
+	if r.Leadership().Ready {
+		return 1
+	}
+	return 0
+}
+
 // Offline tells that the replica was given up until the node is started again.
 func (r *Replica) Offline() bool { return r.offline.Load() }
 

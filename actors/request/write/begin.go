@@ -14,6 +14,9 @@ import (
 // firstTopicIDs is the first Produce version that names topics by id.
 const firstTopicIDs = 13
 
+// acksAll asks for the record to be on every in-sync replica.
+const acksAll = -1
+
 // adminClient is the client id under which Kafka's own tools may write to internal topics.
 const adminClient = "__admin_client"
 
@@ -132,6 +135,10 @@ func (b *beginning) replica(t *kmsg.ProduceRequestTopic, found *partition.Topic,
 	}
 	if !replica.Leadership().Ready {
 		return replica, protocol.Errorf(protocol.NotLeaderOrFollower, "")
+	}
+	if want, have := replica.Config().MinInsyncReplicas, replica.InSync(); b.request.Acks == acksAll && have < want {
+		return replica, protocol.Errorf(protocol.NotEnoughReplicas,
+			"%d replicas are in sync, min.insync.replicas asks for %d", have, want)
 	}
 	return replica, nil
 }

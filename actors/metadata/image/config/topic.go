@@ -158,7 +158,7 @@ var Topic = newTable([]Definition{
 		Doc:      "Age below which a record is not compacted.",
 	},
 	{
-		Name: MinInsyncReplicas, Type: Int, Default: "1", Effect: Inert, accept: atLeast(1),
+		Name: MinInsyncReplicas, Type: Int, Default: "1", accept: atLeast(1),
 		Synonyms: []Synonym{{Name: "min.insync.replicas"}},
 		Doc: "Replicas that must be in sync for a produce with acks=all to be taken. A record is acknowledged " +
 			"when a majority of the replicas has it on disk, never sooner.",
