@@ -116,7 +116,9 @@ func (c *cell) spawn(name string, spec Spec) *cell {
 		c.nest = newNest()
 	}
 	child := newCell(c.system, c, name, spec)
-	c.nest.hatch(child, func(props *actor.Props) (*actor.PID, error) { return c.inner.SpawnNamed(props, name) })
+	c.nest.hatch(child, func(props *actor.Props) (*actor.PID, error) {
+		return c.inner.SpawnNamed(props, name)
+	})
 	c.adopt(name, child)
 	child.mailbox.begin()
 	return child

@@ -111,7 +111,8 @@ func TestPostponed(t *testing.T) {
 	p.Add("plain")
 	p.Add(request{token: 7, replyTo: probe.Address})
 	p.Refuse(kit.ErrStopped)
-	if got := kittest.Expect[refused](t, probe, patience); got.token != 7 || !errors.Is(got.err, kit.ErrStopped) {
+	got := kittest.Expect[refused](t, probe, patience)
+	if got.token != 7 || !errors.Is(got.err, kit.ErrStopped) {
 		t.Errorf("got %+v", got)
 	}
 	if p.Len() != 0 {

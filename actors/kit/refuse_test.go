@@ -45,7 +45,7 @@ func (y *tally) check(t *testing.T) {
 	t.Helper()
 	for token := range y.served {
 		if served, refused := y.served[token].Load(), y.refused[token].Load(); served+refused != 1 {
-			t.Fatalf("got %d answers and %d refusals for request %d, want one of them", served, refused, token)
+			t.Fatalf("got %d answers and %d refusals of request %d, want one", served, refused, token)
 		}
 	}
 }

@@ -29,7 +29,9 @@ const shopWorkers = 4
 func newShop(system *kit.System, random *rand.Rand) *shop {
 	s := &shop{random: random, answers: make(map[int]int)}
 	s.Address = system.Spawn("shop", kit.Spec{New: func() kit.Actor {
-		return &supervisor{shop: s, restarts: make(map[string]*kit.Restarts), down: make(map[string]time.Time)}
+		return &supervisor{
+			shop: s, restarts: make(map[string]*kit.Restarts), down: make(map[string]time.Time),
+		}
 	}})
 	for i := range shopWorkers {
 		system.Spawn(fmt.Sprintf("client-%d", i), kit.Spec{New: func() kit.Actor {
@@ -67,7 +69,8 @@ func (s *supervisor) Receive(c *kit.Context) {
 func (s *supervisor) build(c *kit.Context, name string) {
 	if s.restarts[name] == nil {
 		s.restarts[name] = &kit.Restarts{
-			Limit: kit.NoLimit, Within: time.Minute, Min: time.Second, Max: time.Minute, Random: s.shop.random,
+			Limit: kit.NoLimit, Within: time.Minute, Min: time.Second, Max: time.Minute,
+			Random: s.shop.random,
 		}
 	}
 	c.Spawn(name, kit.Spec{Mailbox: kit.Batched(8), New: func() kit.Actor { return &worker{shop: s.shop} }})
@@ -237,7 +240,7 @@ func TestSameSeedSameOrder(t *testing.T) {
 	}
 	first, second, other := run(7), run(7), run(8)
 	if len(first) < 1000 || !slices.Equal(first, second) {
-		t.Errorf("got traces of %d and %d lines that differ, want the same of one seed", len(first), len(second))
+		t.Errorf("got traces of %d and %d lines that differ, want the same", len(first), len(second))
 	}
 	if slices.Equal(first, other) {
 		t.Error("got the same trace of two seeds")

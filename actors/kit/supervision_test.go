@@ -131,7 +131,8 @@ func TestFailureAtTheTopIsTheHooks(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	for _, want := range []string{
-		`"level":"error"`, `"system":"node-1"`, `"actor":"shop-7"`, `"message":"actor failed"`, `"reason":"boom"`,
+		`"level":"error"`, `"system":"node-1"`, `"actor":"shop-7"`,
+		`"message":"actor failed"`, `"reason":"boom"`,
 		`"handling":"kit_test.request"`, "serve(",
 	} {
 		if !strings.Contains(log.String(), want) {

@@ -98,7 +98,9 @@ func (s *System) Now() time.Time { return s.clock.Now() }
 // Spawn makes a top-level actor.
 func (s *System) Spawn(name string, spec Spec) Address {
 	c := newCell(s, nil, name, spec)
-	s.top.hatch(c, func(props *actor.Props) (*actor.PID, error) { return s.actors.Root.SpawnNamed(props, name) })
+	s.top.hatch(c, func(props *actor.Props) (*actor.PID, error) {
+		return s.actors.Root.SpawnNamed(props, name)
+	})
 	c.mailbox.begin()
 	return Address{c}
 }

@@ -119,7 +119,8 @@ func TestWatchByName(t *testing.T) {
 	probe.Watch(byName)
 	probe.ExpectNone(t)
 	system.Stop(byName)
-	if ended := kittest.Expect[kit.Terminated](t, probe, patience); ended.Who != a || !ended.Who.Equal(byName) {
+	ended := kittest.Expect[kit.Terminated](t, probe, patience)
+	if ended.Who != a || !ended.Who.Equal(byName) {
 		t.Errorf("got %v, want %v", ended.Who, a)
 	}
 }

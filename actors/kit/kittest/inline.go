@@ -4,8 +4,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/rs/zerolog"
+
+	"github.com/chronik-go/chronik/actors/kit"
 )
 
 // Inline is a dispatcher that runs the turns on the goroutine of whoever caused them, in the order in which
@@ -38,8 +39,8 @@ func (d *Inline) Schedule(_ kit.Address, turn func()) {
 // Throughput implements kit.Dispatcher.
 func (d *Inline) Throughput() int { return 1 }
 
-// NewInline returns a system whose actors run inline; a Tell from the test returns when nothing is left to do.
-// Time is that of the returned Clock. The system ends with the test.
+// NewInline returns a system whose actors run inline; a Tell from the test returns when nothing is left to
+// do. Time is that of the returned Clock. The system ends with the test.
 func NewInline(t testing.TB) (*kit.System, *Clock) {
 	t.Helper()
 	clock := NewClock()
