@@ -25,7 +25,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t, fs: vfs.NewMem()}
-	b.replica = NewReplica("orders", [16]byte{15: 200}, 3, 7, &Config{Log: partitionlog.DefaultConfig()})
+	b.replica = NewReplica("orders", [16]byte{15: 200}, 3, 7, &Config{Log: partitionlog.Config{RetentionBytes: -1, RetentionMs: -1}})
 	b.replica.Dir = "topics/orders-3"
 	b.options = &Options{FS: b.fs, LogDir: "topics", Log: zerolog.Nop()}
 	b.open(nil, false)
