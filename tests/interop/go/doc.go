@@ -3,4 +3,7 @@
 //	interop own     -client franz|sarama|kafkago -bootstrap B -records N -digests FILE
 //	interop cross   -client ... -bootstrap B [-fold] NAME,FROM,COUNT...
 //	interop dataset -bootstrap B -bytes N          stream text line by line and compare it by hash
+//	interop create  -bootstrap B NAME...           make topics for clients that cannot
+//	interop lines   -topic NAME,FROM,COUNT -partition P           print the lines that kcat sends
+//	interop kcat    -topic NAME,FROM,COUNT [-lines]               compare what kcat prints with -f "$(interop format)"
 package main

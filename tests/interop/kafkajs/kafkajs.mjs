@@ -145,7 +145,7 @@ async function own(total) {
     const topic = 'interop-kafkajs-' + codec
     if (await check(codec + ': create topic', () => createTopic(topic)) &&
         await check(codec + ': produce', () => produce(topic, codec, k * share, share))) {
-      console.log(`topic ${topic},${k * share},${share}`)
+      console.log(`folded ${topic},${k * share},${share}`)
       await verify(topic, k * share, share, sendable)
     }
   }

@@ -41,10 +41,10 @@ class Run:
         share = total // len(codecs)
         for k, codec in enumerate(codecs):
             topic, first = 'interop-%s-%s' % (self.name, codec), k * share
-            made = [records.make(i) for i in range(first, first + share)]
+            made = [self.client.sendable(records.make(i)) for i in range(first, first + share)]
             if (self.check(codec + ': create topic', lambda: self.client.create_topic(topic)) and
                     self.check(codec + ': produce', lambda: self.client.produce(topic, codec, made))):
-                print('topic %s,%d,%d' % (topic, first, share), flush=True)
+                print('%s %s,%d,%d' % (self.client.label, topic, first, share), flush=True)
                 self.verify(topic, made)
 
     def verify(self, topic, made):

@@ -30,10 +30,15 @@ func NewDigest(fold bool) *Digest {
 }
 
 // Expect returns the digest of records from to from+count-1 as a correct broker keeps them.
-func Expect(from, count uint32, fold bool) *Digest {
+func Expect(from, count uint32, fold bool) *Digest { return expect(Make, from, count, fold) }
+
+// ExpectLines is Expect for the records that Line makes.
+func ExpectLines(from, count uint32) *Digest { return expect(Line, from, count, false) }
+
+func expect(make func(uint32) Record, from, count uint32, fold bool) *Digest {
 	d := NewDigest(fold)
 	for i := from; i < from+count; i++ {
-		d.add(Make(i))
+		d.add(make(i))
 	}
 	return d
 }

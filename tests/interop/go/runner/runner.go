@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -110,6 +111,29 @@ func (r *Run) Verify(topic Topic) {
 		err = fmt.Errorf("offset %d holds another record than before", middle)
 	}
 	r.check(topic.Name+": seek", err)
+}
+
+// Create makes topics.
+func (r *Run) Create(topics []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, topic := range topics {
+		r.check(topic+": create topic", r.Client.CreateTopic(ctx, topic))
+	}
+}
+
+// VerifyKcat compares what kcat printed of a topic with what it should hold.
+func (r *Run) VerifyKcat(topic Topic, printed io.Reader, asLines bool) {
+	want := record.Expect(topic.From, topic.Count, false)
+	if asLines {
+		want = record.ExpectLines(topic.From, topic.Count)
+	}
+	got := record.NewDigest(false)
+	err := record.ReadKcat(printed, got, !asLines)
+	if err == nil {
+		err = got.Compare(want)
+	}
+	r.check(topic.Name+": consume", err)
 }
 
 func clone(r record.Record) record.Record {
