@@ -14,14 +14,16 @@ import (
 func BenchmarkAppend(b *testing.B) {
 	for _, size := range []int{100, 1000, 16_000, 100_000} {
 		for _, together := range []int{1, 16} {
-			b.Run(fmt.Sprintf("%dB×%d", size, together), func(b *testing.B) { benchmarkAppend(b, size, together, nil) })
+			name := fmt.Sprintf("%dB×%d", size, together)
+			b.Run(name, func(b *testing.B) { benchmarkAppend(b, size, together, nil) })
 		}
 	}
 	b.Run("1000B×1 idempotent", func(b *testing.B) { benchmarkAppend(b, 1000, 1, &batch.Producer{ID: 7}) })
 }
 
 func benchmarkAppend(b *testing.B, size, together int, p *batch.Producer) {
-	l, err := Open(vfs.OS(), b.TempDir()+"/topic-0", Config{SegmentBytes: 256 << 20, TopicID: testTopic}, nil, Boot)
+	c := Config{SegmentBytes: 256 << 20, TopicID: testTopic}
+	l, err := Open(vfs.OS(), b.TempDir()+"/topic-0", c, nil, Boot)
 	must(b, err)
 	defer l.Close()
 	one := batch.Build(batch.Options{Producer: p}, batch.Record{Value: make([]byte, size)})
@@ -51,7 +53,8 @@ func benchmarkAppend(b *testing.B, size, together int, p *batch.Producer) {
 
 // BenchmarkRead locates a batch and returns the region; the bytes themselves are not read.
 func BenchmarkRead(b *testing.B) {
-	l, err := Open(vfs.OS(), b.TempDir()+"/topic-0", Config{SegmentBytes: 64 << 20, TopicID: testTopic}, nil, Boot)
+	c := Config{SegmentBytes: 64 << 20, TopicID: testTopic}
+	l, err := Open(vfs.OS(), b.TempDir()+"/topic-0", c, nil, Boot)
 	must(b, err)
 	for l.View().Segments() < 3 {
 		one := batch.Build(batch.Options{BaseOffset: l.View().End()}, batch.Record{Value: make([]byte, 1000)})

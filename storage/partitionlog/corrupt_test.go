@@ -271,12 +271,18 @@ func TestRefusesWhatIsNotItsOwn(t *testing.T) {
 	f := newFixture(t)
 	other := smallConfig()
 	other.TopicID[3] = 9
-	if _, err := Open(f.fs, testDir, other, f.state, Boot); err == nil || !strings.Contains(err.Error(), "another topic") {
-		t.Errorf("other topic: got %v", err)
+	refuses := func(c Config, from State, why string) {
+		t.Helper()
+		if _, err := Open(f.fs, testDir, c, from, Boot); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("got %v, want a refusal with %q", err, why)
+		}
 	}
-	if _, err := Open(f.fs, testDir, smallConfig(), nil, Boot); err == nil || !strings.Contains(err.Error(), "write-ahead log") {
-		t.Errorf("no state: got %v", err)
-	}
+	refuses(other, f.state, "another topic")
+	refuses(smallConfig(), nil, "epoch 2")
+	file, err := f.fs.Create(testDir + "/" + nameEpochs) // torn by the crash that also took the write-ahead log
+	must(t, err)
+	must(t, file.Close())
+	refuses(smallConfig(), nil, "write-ahead log")
 	for i := range f.state {
 		spoilt := append(State(nil), f.state...)
 		spoilt[i] ^= 1
@@ -294,7 +300,10 @@ func TestRefusesWhatIsNotItsOwn(t *testing.T) {
 func TestUnknownFilesStay(t *testing.T) {
 	fs := newMem(t)
 	l := openLog(t, fs, smallConfig(), nil, Boot)
-	strange := []string{"notes.txt", "1.log", "00000000000000000099.log.bak", "99999999999999999999.log", "x.tmp", "-0000000000000000001.log"}
+	strange := []string{
+		"notes.txt", "1.log", "00000000000000000099.log.bak", "99999999999999999999.log", "x.tmp",
+		"-0000000000000000001.log",
+	}
 	for _, name := range strange {
 		_, err := fs.Create(testDir + "/" + name)
 		must(t, err)

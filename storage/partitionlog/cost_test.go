@@ -55,7 +55,39 @@ func TestOpeningCostsNothingPerByte(t *testing.T) {
 		seen = append(seen, ops)
 	}
 	if fmt.Sprint(seen[0].ops) != fmt.Sprint(seen[1].ops) || seen[1].read > seen[0].read+64 {
-		t.Errorf("got %v and %d bytes read, then for eight times the data %v and %d", seen[0].ops, seen[0].read, seen[1].ops, seen[1].read)
+		t.Errorf("got %v and %d bytes read, then for eight times the data %v and %d",
+			seen[0].ops, seen[0].read, seen[1].ops, seen[1].read)
+	}
+}
+
+// TestColdReadsVerifyWhatTheyNeed reads single batches of a log that another process wrote: each costs the
+// chunk that the batch is in and no more, and nothing the second time.
+func TestColdReadsVerifyWhatTheyNeed(t *testing.T) {
+	fs := newMem(t)
+	c := Config{SegmentBytes: 4 << 20, TopicID: testTopic}
+	l := openLog(t, fs, c, nil, Boot)
+	for range 5000 {
+		b := batch.Build(batch.Options{BaseOffset: l.View().End()}, batch.Record{Value: make([]byte, 1000)})
+		must(t, l.Append([]batch.Batch{b}))
+	}
+	state := checkpoint(t, l)
+	var ops counter
+	v := openLog(t, vfs.NewFaulty(fs, ops.count), c, state, Boot).View()
+	for _, from := range []protocol.Offset{10, 2000, 4900} {
+		_, err := v.segments[v.find(from)].readOnlySpan(v).indexes()
+		must(t, err)
+		ops = counter{}
+		_, err = readRegion(v, from, 1, true)
+		must(t, err)
+		if ops.read > 2*chunkSize {
+			t.Errorf("offset %d: read %d bytes, want a chunk of %d and a little", from, ops.read, chunkSize)
+		}
+		ops = counter{}
+		_, err = readRegion(v, from, 1, true)
+		must(t, err)
+		if ops.read > 2*probeSize {
+			t.Errorf("offset %d again: read %d bytes", from, ops.read)
+		}
 	}
 }
 

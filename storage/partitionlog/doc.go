@@ -41,9 +41,9 @@
 //	owner    Checkpointed  removes what only older states needed, rests if idle
 //
 // After a crash Open goes back to the State of the last checkpoint (Boot: files are cut back to it), and the
-// caller applies again what the write-ahead log has beyond it. After a mere actor crash readers of older views
-// may be in the middle of the files; then (Rebuild) only the logical end goes back, and the same bytes are
-// written to the same places, rolling where the files say that it was rolled before.
+// caller applies again what the write-ahead log has beyond it. After a mere actor crash readers of older
+// views may be in the middle of the files; then (Rebuild) only the logical end goes back, and the same bytes
+// are written to the same places, rolling where the files say that it was rolled before.
 //
 // Removed segments leave the View at once. Their files are unlinked by Checkpointed, without Kafka's detour
 // over a .deleted name and a delay: readers that are sending from a file hold it open, and a removal that a

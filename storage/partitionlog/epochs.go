@@ -66,7 +66,9 @@ func (e epochs) at(offset protocol.Offset) protocol.LeaderEpoch {
 //	the latest                  that epoch, the end of the log
 //	below the first             the epoch asked for, the start of the first
 //	else                        the largest epoch that is not above it, the start of the one after
-func (e epochs) end(epoch protocol.LeaderEpoch, logEnd protocol.Offset) (protocol.LeaderEpoch, protocol.Offset) {
+func (e epochs) end(
+	epoch protocol.LeaderEpoch, logEnd protocol.Offset,
+) (protocol.LeaderEpoch, protocol.Offset) {
 	if epoch == protocol.NoLeaderEpoch || epoch > e.latest() {
 		return protocol.NoLeaderEpoch, protocol.NoOffset
 	}

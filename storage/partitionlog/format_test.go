@@ -35,8 +35,9 @@ func TestStateComesBack(t *testing.T) {
 	for _, want := range []state{sampleState(), emptyState()} {
 		got, err := decodeState(want.encode())
 		must(t, err)
-		if !bytes.Equal(got.encode(), want.encode()) || got.end != want.end || !slices.Equal(got.epochs, want.epochs) ||
-			got.active.current != want.active.current || got.active.maxOffset != want.active.maxOffset {
+		if !bytes.Equal(got.encode(), want.encode()) || got.end != want.end ||
+			!slices.Equal(got.epochs, want.epochs) || got.active.current != want.active.current ||
+			got.active.maxOffset != want.active.maxOffset {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
@@ -59,8 +60,8 @@ func FuzzState(f *testing.F) {
 
 func sampleManifest() []manifestEntry {
 	return []manifestEntry{
-		{base: 3, end: 9, sealedInfo: sealedInfo{size: 500, maxTimestamp: 77, maxOffset: 8, mark: indexMark{1, 2, 3, 4}, known: true}},
-		{base: 9, end: 20, sealedInfo: sealedInfo{size: 600, maxTimestamp: -1, maxOffset: 9, mark: indexMark{0, 0, 0, 0}, known: true}},
+		{3, 9, sealedInfo{size: 500, maxTimestamp: 77, maxOffset: 8, mark: indexMark{1, 2, 3, 4}, known: true}},
+		{9, 20, sealedInfo{size: 600, maxTimestamp: -1, maxOffset: 9, known: true}},
 	}
 }
 
@@ -128,7 +129,9 @@ func TestEpochsFileIsKafkas(t *testing.T) {
 	if got := string(history.format()); got != "0\n2\n0 0\n3 17\n" {
 		t.Errorf("got %q", got)
 	}
-	for _, text := range []string{"", "0", "0\n", "1\n0\n", "0\n1\n", "0\n1\n0 0\n3 17\n", "0\n2\n3 17\n0 0\n", "0\n1\n0 -1\n", "0\n1\n00\n"} {
+	for _, text := range []string{
+		"", "0", "0\n", "1\n0\n", "0\n1\n", "0\n1\n0 0\n3 17\n", "0\n2\n3 17\n0 0\n", "0\n1\n0 -1\n", "0\n1\n00\n",
+	} {
 		if got, err := parseEpochs([]byte(text)); err == nil {
 			t.Errorf("%q: got %v", text, got)
 		}

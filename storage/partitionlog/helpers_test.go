@@ -51,7 +51,8 @@ func appendTo(t testing.TB, l *Log, timestamps ...int64) {
 	t.Helper()
 	for _, timestamp := range timestamps {
 		o := batch.Options{BaseOffset: l.View().End(), LeaderEpoch: max(l.View().LatestEpoch(), 0)}
-		must(t, l.Append([]batch.Batch{batch.Build(o, batch.Record{Timestamp: timestamp, Value: make([]byte, 40)})}))
+		b := batch.Build(o, batch.Record{Timestamp: timestamp, Value: make([]byte, 40)})
+		must(t, l.Append([]batch.Batch{b}))
 	}
 }
 

@@ -31,7 +31,8 @@ func TestNewPartitionIsADirectoryWithItsTopicID(t *testing.T) {
 	if want := "version: 0\ntopic_id: AQIDAAAAAAAAAAAAAAAAEA\n"; string(text) != want {
 		t.Errorf("got %q, want %q", text, want)
 	}
-	if v := l.View(); v.Start() != 0 || v.End() != 0 || v.Size() != 0 || v.LatestEpoch() != protocol.NoLeaderEpoch {
+	v := l.View()
+	if v.Start() != 0 || v.End() != 0 || v.Size() != 0 || v.LatestEpoch() != protocol.NoLeaderEpoch {
 		t.Errorf("got %+v", v)
 	}
 	if r, err := l.View().Read(0, 100, true); err != nil || r.Length != 0 {
@@ -60,7 +61,10 @@ func TestFilesAreKafkas(t *testing.T) {
 		t.Errorf("got %v, want %v", names, want)
 	}
 	size := int(l.View().segments[0].info.Load().size) / 5
-	checkFile(t, fs, fileName(0, suffixIndex), []byte{0, 0, 0, 2, 0, 0, 0, byte(2 * size), 0, 0, 0, 4, 0, 0, byte(4 * size >> 8), byte(4 * size)})
+	checkFile(t, fs, fileName(0, suffixIndex), []byte{
+		0, 0, 0, 2, 0, 0, 0, byte(2 * size),
+		0, 0, 0, 4, 0, 0, byte(4 * size >> 8), byte(4 * size),
+	})
 	checkFile(t, fs, fileName(0, suffixTime), []byte{
 		0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0, 1,
 		0, 0, 0, 0, 0, 0, 0, 50, 0, 0, 0, 4,
@@ -97,12 +101,16 @@ func TestRolls(t *testing.T) {
 		want       []protocol.Offset // bases
 	}{
 		{"by size", func(c *Config) { c.SegmentBytes = 240 }, []int64{1, 1, 1, 1, 1}, []protocol.Offset{0, 2, 4}},
-		{"a batch larger than a segment has one of its own", func(c *Config) { c.SegmentBytes = 50 }, []int64{1, 1}, []protocol.Offset{0, 1}},
-		{"by age, going by the first batch", func(c *Config) { c.SegmentMs = 100 }, []int64{50, 150, 100, 151, 140}, []protocol.Offset{0, 3}},
-		{"not by age without timestamps", func(c *Config) { c.SegmentMs = 100 }, []int64{-1, 5000, 9000}, []protocol.Offset{0}},
+		{"a batch larger than a segment has one of its own", func(c *Config) { c.SegmentBytes = 50 },
+			[]int64{1, 1}, []protocol.Offset{0, 1}},
+		{"by age, going by the first batch", func(c *Config) { c.SegmentMs = 100 },
+			[]int64{50, 150, 100, 151, 140}, []protocol.Offset{0, 3}},
+		{"not by age without timestamps", func(c *Config) { c.SegmentMs = 100 },
+			[]int64{-1, 5000, 9000}, []protocol.Offset{0}},
 		{"by a full offset index", func(c *Config) { c.IndexIntervalBytes, c.MaxIndexBytes = 1, 40 },
 			[]int64{9, 9, 9, 9, 9, 9, 9, 9}, []protocol.Offset{0, 6}},
-		{"by a full time index, which keeps an entry free", func(c *Config) { c.IndexIntervalBytes, c.MaxIndexBytes = 1, 40 },
+		{"by a full time index, which keeps an entry free",
+			func(c *Config) { c.IndexIntervalBytes, c.MaxIndexBytes = 1, 40 },
 			[]int64{1, 2, 3, 4, 5, 6, 7, 8}, []protocol.Offset{0, 3, 6}},
 	}
 	for _, test := range tests {
@@ -175,7 +183,9 @@ func TestOneAppendIsOneWriteForEachSegment(t *testing.T) {
 }
 
 func TestAppendPanicsOnWhatOnlyABugCanCause(t *testing.T) {
-	good := func() batch.Batch { return batch.Build(batch.Options{BaseOffset: 1, LeaderEpoch: 3}, batch.Record{}) }
+	good := func() batch.Batch {
+		return batch.Build(batch.Options{BaseOffset: 1, LeaderEpoch: 3}, batch.Record{})
+	}
 	tests := map[string]func() batch.Batch{
 		"a gap":            func() batch.Batch { b := good(); b.Stamp(2, 3); return b },
 		"an offset again":  func() batch.Batch { b := good(); b.Stamp(0, 3); return b },
@@ -250,7 +260,8 @@ func TestBootCutsFilesToTheState(t *testing.T) {
 	appendTo(t, l, 5, 6)
 	checkpoint(t, l) // its state gets lost
 	l = openLog(t, fs, c, state, Boot)
-	for suffix, want := range map[string]int64{suffixLog: l.View().Size(), suffixIndex: 3 * 8, suffixTime: 3 * 12} {
+	sizes := map[string]int64{suffixLog: l.View().Size(), suffixIndex: 3 * 8, suffixTime: 3 * 12}
+	for suffix, want := range sizes {
 		info, err := fs.Stat(testDir + "/" + fileName(0, suffix))
 		must(t, err)
 		if info.Size != want {
@@ -290,7 +301,8 @@ func TestTailReadsTouchNoFileToLocateABatch(t *testing.T) {
 		t.Errorf("got %d reads, want none", reads)
 	}
 	old := v.End() - 2*tailMax
-	if got, exact := v.Available(old), int(v.Size()/int64(v.End()))*2*tailMax; got < exact || got > exact+4096+200 {
+	exact := int(v.Size()/int64(v.End())) * 2 * tailMax
+	if got := v.Available(old); got < exact || got > exact+4096+200 {
 		t.Errorf("available far back: got %d, want %d and at most an index interval more", got, exact)
 	}
 }
@@ -333,7 +345,10 @@ func TestEpochEndsAsKafkaAnswersThem(t *testing.T) {
 		asked protocol.LeaderEpoch
 		epoch protocol.LeaderEpoch
 		end   protocol.Offset
-	}{{-1, -1, -1}, {0, 0, 10}, {1, 1, 10}, {2, 2, 20}, {3, 2, 20}, {4, 2, 20}, {5, 5, 30}, {6, 6, 42}, {7, -1, -1}}
+	}{
+		{-1, -1, -1}, {0, 0, 10}, {1, 1, 10}, {2, 2, 20}, {3, 2, 20},
+		{4, 2, 20}, {5, 5, 30}, {6, 6, 42}, {7, -1, -1},
+	}
 	for _, test := range tests {
 		if epoch, end := history.end(test.asked, 42); epoch != test.epoch || end != test.end {
 			t.Errorf("epoch %d: got %d at %d, want %d at %d", test.asked, epoch, end, test.epoch, test.end)
@@ -356,7 +371,8 @@ func TestEpochEndsAsKafkaAnswersThem(t *testing.T) {
 func TestSearchesInsideEveryCodec(t *testing.T) {
 	for codec := batch.Codec(0); codec <= batch.Zstd; codec++ {
 		l := openLog(t, newMem(t), smallConfig(), nil, Boot)
-		b := batch.Build(batch.Options{Codec: codec}, batch.Record{Timestamp: 5}, batch.Record{Timestamp: 9}, batch.Record{Timestamp: 7})
+		b := batch.Build(batch.Options{Codec: codec},
+			batch.Record{Timestamp: 5}, batch.Record{Timestamp: 9}, batch.Record{Timestamp: 7})
 		must(t, l.Append([]batch.Batch{b}))
 		if offset, timestamp, _, _, err := l.View().ByTimestamp(6); offset != 1 || timestamp != 9 || err != nil {
 			t.Errorf("%v: by timestamp: got %d at %d, %v", codec, timestamp, offset, err)

@@ -37,6 +37,11 @@ type manifestEntry struct {
 
 var errManifest = errors.New("no segment manifest of version 1")
 
+// sound tells whether the parts of an entry agree with each other.
+func (e *manifestEntry) sound() bool {
+	return e.end > e.base && e.maxOffset >= e.base && e.maxOffset < e.end && e.size <= maxSegmentBytes
+}
+
 func encodeManifest(entries []manifestEntry) []byte {
 	data := append(make([]byte, 0, 8+48*len(entries)), manifestVersion)
 	data = binary.AppendUvarint(data, uint64(len(entries)))
@@ -61,7 +66,8 @@ const minManifestEntry = 15
 
 func parseManifest(data []byte) ([]manifestEntry, error) {
 	n := len(data) - 4
-	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) || data[0] != manifestVersion {
+	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) ||
+		data[0] != manifestVersion {
 		return nil, errManifest
 	}
 	d := decoder{data: data[1:n]}
@@ -81,7 +87,7 @@ func parseManifest(data []byte) ([]manifestEntry, error) {
 		e.mark.offsetEntries, e.mark.offsetCRC = d.count(), d.uint32()
 		e.mark.timeEntries, e.mark.timeCRC = d.count(), d.uint32()
 		e.known = true
-		if d.failed || e.base < end || e.end <= e.base || e.maxOffset < e.base || e.maxOffset > e.end || e.size > maxSegmentBytes {
+		if d.failed || e.base < end || !e.sound() {
 			return nil, errManifest
 		}
 		end = e.end

@@ -371,7 +371,8 @@ func (w *world) compareRead(v *View) error {
 		}
 		return nil
 	case len(data) > max(maxBytes, len(want[0])) || len(data) < len(want[0]):
-		return fmt.Errorf("read %d bytes from %d: got %d, the first batch has %d", maxBytes, from, len(data), len(want[0]))
+		return fmt.Errorf("read %d bytes from %d: got %d, the first batch has %d",
+			maxBytes, from, len(data), len(want[0]))
 	case v.Available(from) <= 0:
 		return fmt.Errorf("available from %d: got %d", from, v.Available(from))
 	}
@@ -409,13 +410,15 @@ func (w *world) compareTimes(v *View) error {
 		}
 	}
 	offset, timestamp, epoch, found, err := v.ByTimestamp(target)
-	if err != nil || offset != wantOffset || timestamp != wantTime || found != (offset >= 0) || epoch != w.epochOf(offset) {
+	if err != nil || offset != wantOffset || timestamp != wantTime ||
+		found != (offset >= 0) || epoch != w.epochOf(offset) {
 		return fmt.Errorf("by timestamp %d: got %d (%d, epoch %d, %v, %v), want %d (%d)",
 			target, offset, timestamp, epoch, found, err, wantOffset, wantTime)
 	}
 	offset, timestamp, _, _, err = v.MaxTimestamp()
 	if err != nil || offset != maxOffset || timestamp != maxTime {
-		return fmt.Errorf("max timestamp: got %d (%d, %v), want %d (%d)", offset, timestamp, err, maxOffset, maxTime)
+		return fmt.Errorf("max timestamp: got %d (%d, %v), want %d (%d)",
+			offset, timestamp, err, maxOffset, maxTime)
 	}
 	return nil
 }

@@ -143,7 +143,9 @@ func (t *Producers) Check(b batch.Batch) (duplicateOf *BatchMeta, err error) {
 }
 
 // CheckSequence is Check for a batch of which the parts are given.
-func (t *Producers) CheckSequence(id int64, epoch int16, first, last int32) (duplicateOf *BatchMeta, err error) {
+func (t *Producers) CheckSequence(
+	id int64, epoch int16, first, last int32,
+) (duplicateOf *BatchMeta, err error) {
 	p := t.find(id)
 	if p == nil {
 		return nil, nil

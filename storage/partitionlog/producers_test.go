@@ -77,7 +77,8 @@ func TestSequencesAreCheckedAsKafkaDoes(t *testing.T) {
 func marker(base protocol.Offset, id int64, epoch int16, coordinator int32) batch.Batch {
 	value := binary.BigEndian.AppendUint32([]byte{0, 0}, uint32(coordinator))
 	return batch.Build(batch.Options{
-		BaseOffset: base, Producer: &batch.Producer{ID: id, Epoch: epoch, Sequence: -1}, Transactional: true, Control: true,
+		BaseOffset: base, Producer: &batch.Producer{ID: id, Epoch: epoch, Sequence: -1},
+		Transactional: true, Control: true,
 	}, batch.Record{Timestamp: 70, Key: []byte{0, 0, 0, 1}, Value: value})
 }
 
@@ -91,7 +92,8 @@ func TestMarkersEndTransactions(t *testing.T) {
 		t.Fatalf("got %+v", p)
 	}
 	table.Update(marker(6, 1, 2, 44))
-	if p := table.find(1); p.txnFirstOffset != noOffset || p.coordinatorEpoch != 44 || p.lastTimestamp != 70 || p.count != 1 {
+	p := table.find(1)
+	if p.txnFirstOffset != noOffset || p.coordinatorEpoch != 44 || p.lastTimestamp != 70 || p.count != 1 {
 		t.Errorf("got %+v", p)
 	}
 	table.Update(marker(7, 1, 3, 45)) // the coordinator fences with a higher epoch
@@ -148,7 +150,8 @@ func TestTableIsBoundedByWhoWasSilentLongest(t *testing.T) {
 func TestExpirySparesOpenTransactions(t *testing.T) {
 	table := NewProducers(10)
 	for id := range int64(4) {
-		o := batch.Options{BaseOffset: protocol.Offset(id), Producer: &batch.Producer{ID: id}, Transactional: id == 0}
+		o := batch.Options{BaseOffset: protocol.Offset(id), Producer: &batch.Producer{ID: id}}
+		o.Transactional = id == 0
 		table.Update(batch.Build(o, batch.Record{Timestamp: 100 * id}))
 	}
 	if n := table.Expire(200); n != 1 || table.find(0) == nil || table.find(1) != nil || table.find(2) == nil {
@@ -175,7 +178,8 @@ func TestSnapshotKeepsAllFiveBatches(t *testing.T) {
 	table.Update(sent(9, -7+8, 1, 0, 3))
 	back, err := parseSnapshot(encodeSnapshot(table), 100)
 	must(t, err)
-	if original, err := back.CheckSequence(4, 1, 1, 1); err != nil || original == nil || original.BaseOffset != 1 {
+	original, err := back.CheckSequence(4, 1, 1, 1)
+	if err != nil || original == nil || original.BaseOffset != 1 {
 		t.Errorf("got %v, %v", original, err)
 	}
 	if !bytes.Equal(encodeSnapshot(back), encodeSnapshot(table)) {

@@ -90,7 +90,8 @@ func numbered(base protocol.Offset, n int) batch.Batch {
 	records := make([]batch.Record, n)
 	for i := range records {
 		offset := base + protocol.Offset(i)
-		records[i] = batch.Record{Timestamp: int64(offset), Value: []byte{byte(offset), byte(offset >> 8), byte(offset >> 16)}}
+		value := []byte{byte(offset), byte(offset >> 8), byte(offset >> 16)}
+		records[i] = batch.Record{Timestamp: int64(offset), Value: value}
 	}
 	return batch.Build(batch.Options{BaseOffset: base}, records...)
 }

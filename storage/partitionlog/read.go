@@ -66,8 +66,8 @@ func (r Region) Fd() (uintptr, bool) {
 // but with atLeastOne the first batch whole even if it is larger. If the first batch does not fit and
 // atLeastOne is not set, or from is the end of the log, the region is empty.
 //
-// Errors: ErrOffsetOutOfRange; a *CorruptError if the batch is damaged; a failed read. A damaged batch further
-// on ends the region before it.
+// Errors: ErrOffsetOutOfRange; a *CorruptError if the batch is damaged; a failed read. A damaged batch
+// further on ends the region before it.
 func (v *View) Read(from protocol.Offset, maxBytes int, atLeastOne bool) (Region, error) {
 	if from < v.start || from > v.end {
 		return Region{}, ErrOffsetOutOfRange

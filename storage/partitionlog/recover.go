@@ -55,8 +55,7 @@ func (o *opening) run() error {
 		return err
 	}
 	if o.fresh && o.named[nameEpochs] {
-		return fmt.Errorf("there are checkpointed records but the write-ahead log has no state of them: " +
-			"it was lost or belongs to another data directory; restore it, or move the partition's directory away")
+		return o.refuse()
 	}
 	if err := o.loadProducers(); err != nil {
 		return err
@@ -74,6 +73,21 @@ func (o *opening) run() error {
 	l.start, l.end, l.epochs = o.state.start, o.state.end, o.state.epochs
 	l.publish()
 	return nil
+}
+
+// refuse returns why a log that was checkpointed is not opened without a state. It would begin at offset 0
+// again and its files would be removed.
+func (o *opening) refuse() error {
+	what := "records"
+	text, err := vfs.ReadFile(o.log.files.fs, o.log.files.path(nameEpochs), maxEpochsFileBytes)
+	if err == nil {
+		if history, err := parseEpochs(text); err == nil && len(history) > 0 {
+			last := history[len(history)-1]
+			what = fmt.Sprintf("records up to epoch %d, which began at offset %d,", last.Epoch, last.Start)
+		}
+	}
+	return fmt.Errorf("%s were checkpointed here, but the write-ahead log knows nothing of them: it was lost or "+
+		"belongs to another data directory; bring it back, or move this directory away to begin anew", what)
 }
 
 // list reads the directory.
@@ -151,7 +165,9 @@ func (o *opening) missing(base protocol.Offset) error {
 }
 
 // sealedSegment returns a closed segment and the offset after it, noOffset if the manifest does not know.
-func (o *opening) sealedSegment(base protocol.Offset, known *manifestEntry) (*Segment, protocol.Offset, error) {
+func (o *opening) sealedSegment(
+	base protocol.Offset, known *manifestEntry,
+) (*Segment, protocol.Offset, error) {
 	s := newSegment(o.log.files, base)
 	s.readOnly = true
 	file, err := o.log.files.fs.Stat(s.Name())

@@ -135,10 +135,12 @@ func (sp *span) entry(r *scanner, x offsetIndex, i int) (batch.Header, SegmentPo
 	return h, position, err
 }
 
-// walk visits the headers of the batches from offset entry i on. With trusted set it makes sure that every
-// batch it shows was written by this process or verified. It ends at the end of the segment or when visit
-// returns false.
-func (sp *span) walk(r *scanner, x offsetIndex, i int, visit func(h *batch.Header, at SegmentPosition) (bool, error)) error {
+// visitor is shown the header of a batch and where the batch starts, and says whether to go on.
+type visitor func(h *batch.Header, at SegmentPosition) (more bool, err error)
+
+// walk visits the headers of the batches from offset entry i on, after making sure that each was written by
+// this process or verified. It ends at the end of the segment or when visit returns false.
+func (sp *span) walk(r *scanner, x offsetIndex, i int, visit visitor) error {
 	if sp.size == 0 {
 		return nil
 	}

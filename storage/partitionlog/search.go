@@ -83,7 +83,9 @@ func (sp *span) byTimestamp(ms int64) (result recordAt, found bool, err error) {
 }
 
 // records visits the records of a batch from the log start on.
-func (sp *span) records(r *scanner, h *batch.Header, at SegmentPosition, visit func(batch.Record) bool) error {
+func (sp *span) records(
+	r *scanner, h *batch.Header, at SegmentPosition, visit func(batch.Record) bool,
+) error {
 	data := make([]byte, h.Size)
 	if n, err := r.file.ReadAt(data, at); n < h.Size {
 		return fmt.Errorf("read %s at %d: %w", sp.Name(), at, err)

@@ -102,9 +102,6 @@ const loadedIndexOverhead = 128
 
 func newSegment(f *files, base protocol.Offset) *Segment { return &Segment{base: base, files: f} }
 
-// BaseOffset returns the offset that the segment's files are named by.
-func (s *Segment) BaseOffset() protocol.Offset { return s.base }
-
 // Name returns the path of the .log file.
 func (s *Segment) Name() string { return s.name(suffixLog) }
 

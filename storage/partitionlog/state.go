@@ -79,7 +79,8 @@ func decodeState(data State) (state, error) {
 		return state{}, errState
 	}
 	if data[0] != stateVersion {
-		return state{}, fmt.Errorf("%w that this version can read: version %d was written by a newer one", errState, data[0])
+		return state{}, fmt.Errorf("%w that this version can read: it is of version %d, written by a newer one",
+			errState, data[0])
 	}
 	d := decoder{data: data[1:n]}
 	s := state{start: d.offset(), end: d.offset(), first: d.offset()}

@@ -140,7 +140,8 @@ func (sp *span) verifyChunk(file vfs.File, chunk int64) error {
 		h, err = sp.header(&r, at, h.NextOffset())
 	}
 	if err == nil && at == sp.size && h.NextOffset() != sp.end {
-		err = sp.corrupt(at-SegmentPosition(h.Size), "the segment ends at offset %d, want %d", h.NextOffset(), sp.end)
+		err = sp.corrupt(at-SegmentPosition(h.Size), "the segment ends at offset %d, want %d",
+			h.NextOffset(), sp.end)
 	}
 	if err == nil {
 		sp.checked.mark(chunk)
