@@ -93,7 +93,8 @@ func numbered(base protocol.Offset, n int) batch.Batch {
 		value := []byte{byte(offset), byte(offset >> 8), byte(offset >> 16)}
 		records[i] = batch.Record{Timestamp: int64(offset), Value: value}
 	}
-	return batch.Build(batch.Options{BaseOffset: base}, records...)
+	p := &batch.Producer{ID: int64(base) % 50, Sequence: int32(base)} // so that flushes have a table to write
+	return batch.Build(batch.Options{BaseOffset: base, Producer: p}, records...)
 }
 
 // checkpoint starts a flush or, if one is under way, waits for it and tells the log.
