@@ -107,3 +107,42 @@ func BenchmarkApiVersions(b *testing.B) {
 	r.Version = 2
 	benchmarkRequests(b, s, r, 1)
 }
+
+// TestAllocationsPerRequest pins what a request costs. The bounds have room for the test's own share and for
+// a runtime that changes, not for an allocation more per record or partition.
+func TestAllocationsPerRequest(t *testing.T) {
+	s := serve(t, vfs.OS(), conn.Settings{})
+	s.CreateTopic("orders", 100, nil)
+	for partition := range int32(100) {
+		s.Append("orders", partition, "v")
+	}
+	c := s.dial()
+	many := fetchOf(12, "orders", 0, 0)
+	for partition := int32(1); partition < 100; partition++ {
+		also(many, 1, partition)
+	}
+	for _, one := range []struct {
+		name    string
+		request kmsg.Request
+		most    float64
+	}{
+		{"produce", produceOf(9, -1, "orders", 0, batchOf("v")), 70},
+		{"fetch", fetchOf(12, "orders", 0, 0), 35},
+		{"fetch of 100 partitions", many, 45},
+	} {
+		request := c.format.AppendRequest(nil, one.request, 7)
+		reply := make([]byte, 64<<10)
+		got := testing.AllocsPerRun(500, func() {
+			if _, err := c.Write(request); err != nil {
+				t.Fatal(err)
+			}
+			if err := skipFrame(c.Conn, reply); err != nil {
+				t.Fatal(err)
+			}
+		})
+		t.Logf("%s: %.0f allocations", one.name, got)
+		if got > one.most {
+			t.Errorf("%s: %.0f allocations, want at most %.0f", one.name, got, one.most)
+		}
+	}
+}

@@ -86,8 +86,8 @@ func TestFailedConnectionHarmsNobodyElse(t *testing.T) {
 	broken.Store(true)
 	metadata := kmsg.NewPtrMetadataRequest()
 	metadata.Version = 9
-	for range 20 {
-		c.send(metadata)
+	for i := range int32(20) {
+		_, _ = c.Write(c.format.AppendRequest(nil, metadata, i)) // the first one ends the connection
 	}
 	c.expectEnd()
 	broken.Store(false)
