@@ -45,16 +45,17 @@ type Actor struct {
 	credits chan struct{} // one for each request in flight
 	share   *kit.Budget   // what this connection may hold of the broker's budget
 
-	phase   phase
-	slots   slots
-	parked  []received    // requests that wait until replies have left, oldest first
-	ready   []fetch.Frame // replies in order that were not given to the writer
-	queued  int64         // memory of all replies that have not been sent
-	writing bool          // a flush is under way
-	reading bool          // the reader is at work
-	fetcher kit.Address   // child that answers fetches, zero until the first
-	spawned uint64        // children so far, for their names
-	timer   kit.Timer     // of draining and lingering
+	phase    phase
+	slots    slots
+	parked   []received    // requests that wait until replies have left, oldest first
+	ready    []fetch.Frame // replies in order that were not given to the writer
+	queued   int64         // memory of all replies that have not been sent
+	writing  bool          // a flush is under way
+	reading  bool          // the reader is at work
+	fetching int           // fetches under way
+	fetcher  kit.Address   // child that answers fetches, zero until the first
+	spawned  uint64        // children so far, for their names
+	timer    kit.Timer     // of draining and lingering
 }
 
 // phase is how far the end of a connection has come.

@@ -1,8 +1,10 @@
 package conn_test
 
 import (
+	"bytes"
 	"encoding/binary"
-
+	"errors"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -10,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/conn"
+	"github.com/chronik-go/chronik/actors/request/requesttest"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/storage/vfs"
 )
@@ -235,4 +239,71 @@ func memory() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse
+}
+
+// A client that pipelines long polls without end is read from no further than its first few.
+func TestPipelinedLongPollsAreBounded(t *testing.T) {
+	s := serve(t, vfs.NewMem(), conn.Settings{})
+	s.CreateTopic("orders", 1, nil)
+	c := s.dial()
+	r := fetchOf(12, "orders", 0, 0)
+	r.MaxWaitMillis = long
+	const count = 100
+	for range count {
+		c.send(r)
+	}
+	s.waited("orders-0", 1)
+	s.Append("orders", 0, "v")
+	for i := range int32(count) {
+		if code := codeOf(t, c.receive(i+1, r)); code != 0 {
+			t.Fatal(code)
+		}
+	}
+}
+
+// A socket without a file descriptor is written to through memory.
+func TestSocketWithoutDescriptor(t *testing.T) {
+	s := serve(t, vfs.OS(), conn.Settings{})
+	s.CreateTopic("orders", 1, nil)
+	want := s.Append("orders", 0, string(make([]byte, 500_000)))
+	near, far := net.Pipe()
+	actor := s.System.Spawn("conn-pipe", conn.Spec(s.shared, far, "test", zerolog.Nop()))
+	c := &client{Conn: near, t: t, format: kmsg.NewRequestFormatter()}
+	got := c.fetch(fetchOf(12, "orders", 0, 0)).Topics[0].Partitions[0]
+	if !bytes.Equal(got.RecordBatches, want) {
+		t.Fatalf("got %d bytes, want %d", len(got.RecordBatches), len(want))
+	}
+	_ = near.Close()
+	if err := s.System.StopAndWait(t.Context(), actor); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FuzzConnection feeds a connection with what nobody would send. It must end, and give back what it took.
+func FuzzConnection(f *testing.F) {
+	format := kmsg.NewRequestFormatter()
+	for _, r := range []kmsg.Request{
+		produceOf(9, -1, "orders", 0, batchOf("v")), produceOf(13, 0, "orders", 0, batchOf("v")),
+		fetchOf(4, "orders", 0, 0), fetchOf(18, "orders", 0, 0), kmsg.NewPtrApiVersionsRequest(), kmsg.NewPtrMetadataRequest(),
+	} {
+		f.Add(format.AppendRequest(nil, r, 1))
+	}
+	s := serve(f, vfs.NewMem(), conn.Settings{MaxRequestBytes: 1 << 20})
+	s.CreateTopic("orders", 1, nil)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, _ = c.Write(data) // the server may have closed already
+		_ = c.(*net.TCPConn).CloseWrite()
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		_, err = io.Copy(io.Discard, c)
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			t.Fatal("the connection does not end")
+		}
+		requesttest.Eventually(t, func() bool { return s.shared.Budget.Used() == 0 })
+	})
 }

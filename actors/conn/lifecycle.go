@@ -63,7 +63,7 @@ func (a *Actor) maybeFlush(c *kit.Context) {
 	if a.writing || len(a.ready) == 0 || a.phase == closed {
 		return
 	}
-	before := memoryOf(a.ready)
+	before := memoryOf(a.ready...)
 	left, err := a.writer.now(a.ready)
 	if err != nil {
 		a.close(c, endedByWrite, err)
@@ -85,10 +85,13 @@ func (a *Actor) flush(to kit.Address, frames []fetch.Frame, memory int64) {
 	to.Tell(flushed{bytes: memory, err: a.writer.write(frames)})
 }
 
-// memoryOf returns how much memory frames hold.
-func memoryOf(frames []fetch.Frame) (bytes int64) {
+// spliceCost is what a piece of a file counts for among the replies in memory: it keeps a file open.
+const spliceCost = 4 << 10
+
+// memoryOf returns how much frames count for among the replies in memory.
+func memoryOf(frames ...fetch.Frame) (bytes int64) {
 	for i := range frames {
-		bytes += int64(len(frames[i].Bytes))
+		bytes += int64(len(frames[i].Bytes) + spliceCost*len(frames[i].Splices))
 	}
 	return bytes
 }

@@ -27,10 +27,15 @@ func (a *Actor) onReceived(c *kit.Context, m received) {
 	}
 }
 
-// full tells whether no further request may be begun: too many bytes of replies have not been sent, or the
-// window of slots has grown long behind a silent one that takes its time.
+// maxFetches bounds the fetches of one connection under way at once. Clients have one; what many would hold
+// is not known before they are answered.
+const maxFetches = 16
+
+// full tells whether no further request may be begun: too many bytes of replies have not been sent, too many
+// fetches are under way, or the window of slots has grown long behind a silent one that takes its time.
 func (a *Actor) full() bool {
-	return a.queued > a.settings.MaxQueuedBytes || a.slots.count() >= 2*a.settings.MaxInFlight
+	return a.queued > a.settings.MaxQueuedBytes || a.fetching >= maxFetches ||
+		a.slots.count() >= 2*a.settings.MaxInFlight
 }
 
 // drop forgets a request that will get no reply.
@@ -138,6 +143,7 @@ func (a *Actor) fetch(c *kit.Context, p pending) {
 		a.fetcher = a.spawn(c, "fetch", p.request.CorrelationID, spec)
 	}
 	p.child = a.fetcher
+	a.fetching++
 	number := a.slots.open(p, false)
 	a.fetcher.Tell(fetch.Read{Slot: number, Request: p.request})
 	if a.phase == draining {
@@ -187,8 +193,11 @@ func (a *Actor) answer(number uint64, body kmsg.Response) {
 func (a *Actor) fill(number uint64, frame fetch.Frame) {
 	p := a.slots.get(number)
 	p.cost.release()
+	if kmsg.Key(p.request.Key) == kmsg.Fetch {
+		a.fetching--
+	}
 	a.shared.Metrics.answered(p.request.Key, a.shared.Env.Now().Sub(p.since))
-	a.queued += int64(len(frame.Bytes))
+	a.queued += memoryOf(frame)
 	if silent := a.slots.fill(number, frame); silent {
 		<-a.credits
 	}

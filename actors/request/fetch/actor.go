@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"time"
+
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -13,10 +15,12 @@ import (
 // Actor answers the fetches of one connection. See the package comment for its card.
 type Actor struct {
 	env       *request.Env
+	log       zerolog.Logger // sampled
 	listener  string
 	sessions  sessions
 	watches   watches
 	waiting   []*work // oldest first
+	held      int     // items of all waiting fetches
 	last      uint64  // number of the newest work
 	finishing bool
 }
@@ -28,7 +32,10 @@ const maxBatch = 256
 func Spec(env *request.Env, shared *Sessions, listener string, log zerolog.Logger) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor {
-			return &Actor{env: env, listener: listener, sessions: sessions{shared: shared}}
+			return &Actor{
+				env: env, listener: listener, sessions: sessions{shared: shared},
+				log: log.Sample(&zerolog.BurstSampler{Burst: 3, Period: time.Minute}),
+			}
 		},
 		Mailbox: kit.Batched(maxBatch),
 		Log:     log,
@@ -76,7 +83,7 @@ func (a *Actor) onRead(c *kit.Context, m Read) {
 		return
 	}
 	w.items = a.resolve(&w.scope)
-	if w.look() || a.finishing {
+	if w.look() || a.finishing || a.held+len(w.items) > maxPartitions {
 		a.answer(c, w)
 		return
 	}
@@ -125,6 +132,7 @@ func (a *Actor) wait(c *kit.Context, w *work) {
 		}
 	}
 	a.waiting = append(a.waiting, w)
+	a.held += len(w.items)
 	w.timer = c.After(w.patient, expired{work: w.number})
 	a.arm(c, w)
 }
@@ -174,8 +182,9 @@ func (a *Actor) onFinish() {
 func (a *Actor) settle(c *kit.Context) {
 	still := a.waiting[:0]
 	for _, w := range a.waiting {
-		if a.maybeAnswer(c, w) {
+		if count := len(w.items); a.maybeAnswer(c, w) {
 			w.timer.Stop()
+			a.held -= count
 			continue
 		}
 		still = append(still, w)
@@ -183,12 +192,26 @@ func (a *Actor) settle(c *kit.Context) {
 	clear(a.waiting[len(still):])
 	a.waiting = still
 	for _, w := range a.waiting {
-		for _, index := range w.woken {
-			a.armItem(c, w, index)
-		}
-		w.woken = w.woken[:0]
+		a.rearm(c, w)
 	}
 }
+
+// rearm asks again for wake-ups that came too early. A partition that has too many waiters wakes the next
+// one at once; so a fetch that was woken for nothing often enough leaves it at its deadline.
+func (a *Actor) rearm(c *kit.Context, w *work) {
+	for _, index := range w.woken {
+		if w.items[index].size == 0 {
+			w.vain++
+		}
+		if w.vain <= maxVain {
+			a.armItem(c, w, index)
+		}
+	}
+	w.woken = w.woken[:0]
+}
+
+// maxVain bounds the wake-ups for nothing that a fetch answers by asking again.
+const maxVain = 16
 
 // maybeAnswer answers a waiting fetch if it is time.
 func (a *Actor) maybeAnswer(c *kit.Context, w *work) bool {
@@ -249,11 +272,11 @@ func known(endpoints []Endpoint, node int32) bool {
 	return false
 }
 
-// report logs damage to our own data. It is rare enough for one line each: the partition stops serving it.
+// report logs damage to our own data, a few times in a minute: the client will try again and again.
 func (a *Actor) report(items []item) {
 	for i := range items {
 		if one := &items[i]; one.err != nil && one.code != protocol.OffsetOutOfRange {
-			a.env.Log.Error().Err(one.err).Str("topic", one.replica.Topic).Int32("partition", one.replica.Partition).
+			a.log.Error().Err(one.err).Str("topic", one.replica.Topic).Int32("partition", one.replica.Partition).
 				Int64("offset", int64(one.entry.offset)).Msg("cannot read partition")
 		}
 	}

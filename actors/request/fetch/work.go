@@ -29,6 +29,7 @@ type work struct {
 	items   []item
 	bytes   int   // readable at the last look, over all items
 	woken   []int // items to look at again
+	vain    int   // wake-ups that brought nothing
 	urgent  bool  // an item has something to tell at once
 	timer   kit.Timer
 }

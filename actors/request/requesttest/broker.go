@@ -188,9 +188,15 @@ func (b *Broker) Append(topic string, index int32, values ...string) batch.Batch
 	return built
 }
 
-// Eventually waits until a condition of other goroutines holds, or fails the test.
+// Eventually is the function of that name, for the broker's own test.
 func (b *Broker) Eventually(condition func() bool) {
 	b.t.Helper()
+	Eventually(b.t, condition)
+}
+
+// Eventually waits until a condition of other goroutines holds, or fails the test.
+func Eventually(t testing.TB, condition func() bool) {
+	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Millisecond)
@@ -199,7 +205,7 @@ func (b *Broker) Eventually(condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			b.t.Fatal("condition did not come true in time")
+			t.Fatal("condition did not come true in time")
 		}
 	}
 }
