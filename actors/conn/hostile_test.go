@@ -200,36 +200,50 @@ func TestAbruptCloseGivesEverythingBack(t *testing.T) {
 	}
 }
 
-// TestTenThousandConnections measures what an idle connection costs. It takes as many as the process may
-// have file descriptors for, two for each.
+// TestTenThousandConnections measures what an idle connection costs, and a consumer that waits for data. It
+// takes as many as the process may have file descriptors for, two for each.
 func TestTenThousandConnections(t *testing.T) {
 	if os.Getenv("CHRONIK_MANY") == "" {
 		t.Skip("set CHRONIK_MANY to run it")
 	}
-	s := serve(t, vfs.NewMem(), conn.Settings{})
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		t.Fatal(err)
 	}
+	s := serve(t, vfs.NewMem(), conn.Settings{})
+	s.CreateTopic("orders", 1, nil)
 	count := min(10_000, (files.Cur-200)/2)
 	before := memory()
 	clients := make([]*client, 0, count)
-	request := kmsg.NewPtrApiVersionsRequest()
+	versions := kmsg.NewPtrApiVersionsRequest()
 	for range count {
 		c := s.dial()
-		c.roundTrip(request)
+		c.roundTrip(versions)
 		clients = append(clients, c)
 	}
-	after := memory()
-	t.Logf("%d connections, %d bytes each, the client's side included", count, (after-before)/count)
-	if each := (after - before) / count; each > 25<<10 {
-		t.Errorf("an idle connection costs %d bytes, want at most 25 KiB", each)
+	idle := (memory() - before) / count
+	t.Logf("%d idle connections, %d bytes each, the client's side included", count, idle)
+	if idle > 25<<10 {
+		t.Errorf("an idle connection costs %d bytes, want at most 25 KiB", idle)
 	}
 	begun := time.Now()
 	for _, c := range clients {
-		c.roundTrip(request)
+		c.roundTrip(versions)
 	}
 	t.Logf("a round trip over each takes %v", time.Since(begun)/time.Duration(count))
+	poll := fetchOf(12, "orders", 0, 0)
+	poll.MaxWaitMillis = 4 * long
+	for _, c := range clients {
+		c.send(poll)
+	}
+	s.waited("orders-0", int64(count))
+	t.Logf("with a long poll, %d bytes each", (memory()-before)/count)
+	begun = time.Now()
+	s.Append("orders", 0, "v")
+	for _, c := range clients {
+		c.receive(c.last, poll)
+	}
+	t.Logf("one append reaches all of them within %v", time.Since(begun))
 }
 
 // memory returns the bytes of live heap and of goroutine stacks.
