@@ -251,3 +251,46 @@ func TestOpenFilesAndIndexesAreBounded(t *testing.T) {
 		t.Errorf("got %d open files after Close", n)
 	}
 }
+
+// TestEveryFlushMakesItsNamesDurable has flushes that add nothing but a producer snapshot.
+func TestEveryFlushMakesItsNamesDurable(t *testing.T) {
+	fs := newMem(t)
+	l := openLog(t, fs, Config{TopicID: testTopic}, nil, Boot)
+	for i := range int32(4) {
+		must(t, l.Append([]batch.Batch{sent(l.View().End(), 1, 0, i, 1)}))
+		flush, err := l.Capture()
+		must(t, err)
+		state, err := flush()
+		must(t, err)
+		back := openLog(t, fs.DurableClone(), Config{TopicID: testTopic}, state, Boot)
+		if back.View().End() != l.View().End() || back.producers.find(1).lastSequence() != i {
+			t.Errorf("flush %d: got end %d", i, back.View().End())
+		}
+	}
+}
+
+// TestRebuiltIndexUnderAnotherIntervalIsKept loses the index of an active segment and rebuilds it with another
+// interval: the new entries go to the file, and the next start reads them instead of scanning again.
+func TestRebuiltIndexUnderAnotherIntervalIsKept(t *testing.T) {
+	fs := newMem(t)
+	c := Config{IndexIntervalBytes: 100, TopicID: testTopic}
+	l := openLog(t, fs, c, nil, Boot)
+	appendTo(t, l, 1, 2, 3, 4, 5, 6, 7, 8)
+	state := checkpoint(t, l)
+	must(t, fs.Remove(testDir+"/"+fileName(0, suffixIndex)))
+	c.IndexIntervalBytes = 300
+	l = openLog(t, fs, c, state, Boot)
+	appendTo(t, l, 9)
+	state = checkpoint(t, l)
+	var ops counter
+	l = openLog(t, vfs.NewFaulty(fs, ops.count), c, state, Boot)
+	size := int(l.View().Size())
+	ops = counter{}
+	appendTo(t, l, 10)
+	if ops.read > size/2 {
+		t.Errorf("read %d bytes of a log of %d, want the index files", ops.read, size)
+	}
+	if batches, err := readAll(l.View(), 0, 1); err != nil || len(batches) != 10 {
+		t.Errorf("got %d batches, %v", len(batches), err)
+	}
+}
