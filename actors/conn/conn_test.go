@@ -396,3 +396,22 @@ func TestFetchedBytesAreTheBytesOfTheLog(t *testing.T) {
 
 // resume makes a core that holds proposals commit them.
 var resume = requesttest.Resume{}
+
+// Requests that were held back by replies in memory go on as soon as these have left.
+func TestParkedRequestsGoOn(t *testing.T) {
+	s := serve(t, vfs.NewMem(), conn.Settings{MaxQueuedBytes: 1})
+	c := s.dial()
+	versions := kmsg.NewPtrApiVersionsRequest()
+	versions.Version = 2
+	const count = 50
+	var all []byte
+	for i := range int32(count) {
+		all = append(all, c.format.AppendRequest(nil, versions, i)...)
+	}
+	if _, err := c.Write(all); err != nil {
+		t.Fatal(err)
+	}
+	for i := range int32(count) {
+		c.receive(i, versions)
+	}
+}

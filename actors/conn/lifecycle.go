@@ -21,6 +21,23 @@ func (a *Actor) proceed(c *kit.Context) {
 		a.maybeStop(c)
 		return
 	}
+	for {
+		a.unpark(c)
+		a.maybeFlush(c)
+		if len(a.parked) == 0 || a.phase >= lingering || a.full() {
+			break
+		}
+	}
+	if a.phase == draining && a.idle() {
+		a.linger(c)
+	}
+	if a.phase == closed {
+		a.maybeStop(c)
+	}
+}
+
+// unpark begins parked requests as far as the bounds allow. What the writer then sends may make room for more.
+func (a *Actor) unpark(c *kit.Context) {
 	a.collect()
 	for len(a.parked) > 0 && a.phase < lingering && !a.full() {
 		next := a.parked[0]
@@ -31,13 +48,6 @@ func (a *Actor) proceed(c *kit.Context) {
 	}
 	if len(a.parked) == 0 {
 		a.parked = nil
-	}
-	a.maybeFlush(c)
-	if a.phase == draining && a.idle() {
-		a.linger(c)
-	}
-	if a.phase == closed {
-		a.maybeStop(c)
 	}
 }
 

@@ -111,7 +111,10 @@ func (a *Actor) handle(c *kit.Context, p pending) {
 // noteSoftware keeps what a client says about itself (KIP-511), unless the answer was that it may not say so.
 func (a *Actor) noteSoftware(body kmsg.Request, response kmsg.Response) {
 	asked, ok := body.(*kmsg.ApiVersionsRequest)
-	if !ok || asked.Version < 3 || response.(*kmsg.ApiVersionsResponse).ErrorCode != int16(protocol.None) {
+	if !ok || asked.Version < 3 {
+		return
+	}
+	if answer, ok := response.(*kmsg.ApiVersionsResponse); !ok || answer.ErrorCode != int16(protocol.None) {
 		return
 	}
 	a.client.Software, a.client.SoftwareVersion = asked.ClientSoftwareName, asked.ClientSoftwareVersion
