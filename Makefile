@@ -5,6 +5,8 @@ SHELL       := bash
 .PHONY: help build run test lint fuzz interop bench soak
 
 PACKAGES := ./...
+# The race detector makes a seed cost ten times as much, so -short takes fewer of them there.
+SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./tests/powerloss
 FUZZTIME ?= 20s
 SOAKTIME ?= 30m
 
@@ -17,8 +19,9 @@ build: ## build bin/chronik-server, one static binary
 run: build ## build and start one node: Kafka on port 9092, data in ./data
 	./bin/chronik-server start
 
-test: lint ## lint, then every test under the race detector
-	go test -race -timeout 10m $(PACKAGES)
+test: lint ## lint, every test under the race detector, and the seeded ones again with all their seeds
+	go test -race -short -timeout 10m $(PACKAGES)
+	go test -timeout 10m $(SEEDED)
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
