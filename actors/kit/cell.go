@@ -37,8 +37,8 @@ type cell struct {
 	pid     *actor.PID
 	log     *zerolog.Logger
 	kind    *kind
-	number  uint64 // order of spawning within the system
-	spec    *Spec  // own turn; dropped at the start
+	number  uint64       // order of spawning within the system
+	create  func() Actor // dropped at the start
 	mailbox mailbox
 
 	// Owned by the actor's turns.
@@ -93,12 +93,14 @@ func newCell(s *System, parent *cell, name string, spec Spec) *cell {
 	if name == "" || strings.ContainsRune(name, '/') {
 		panic(fmt.Sprintf("BUG: got the name %q, want one part of a path", name))
 	}
-	c := &cell{system: s, parent: parent, kind: s.metrics.kind(name), number: s.spawned.Add(1), spec: &spec}
+	c := &cell{
+		system: s, parent: parent, kind: s.metrics.kind(name), number: s.spawned.Add(1),
+		create: spec.New, escalate: spec.Children == Escalate, log: &s.log,
+	}
 	c.context.cell = c
-	c.escalate = spec.Children == Escalate
-	c.log = &spec.Log
-	if reflect.ValueOf(spec.Log).IsZero() {
-		c.log = &s.log
+	if !reflect.ValueOf(spec.Log).IsZero() {
+		log := spec.Log // so that the rest of the Spec is not kept with it
+		c.log = &log
 	}
 	c.mailbox.init(c, spec.Mailbox.limit)
 	return c
@@ -119,7 +121,7 @@ func (c *cell) spawn(name string, spec Spec) *cell {
 	c.nest.hatch(child, func(props *actor.Props) (*actor.PID, error) {
 		return c.inner.SpawnNamed(props, name)
 	})
-	c.adopt(name, child)
+	c.adopt(child)
 	child.mailbox.begin()
 	return child
 }

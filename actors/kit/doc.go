@@ -17,7 +17,7 @@
 //   - A parent hears ChildFailed before Terminated. At Terminated the child and all below it are gone, its
 //     files are closed and its name is free.
 //   - A panic ends the actor, never the process, and never leaves the actor half alive.
-//   - A message costs no memory beyond its value; an idle actor costs about 1.3 KB and no goroutine.
+//   - A message costs no memory beyond its value; an idle actor costs about 1 KB and no goroutine.
 //
 // # What the library does and what kit does about it
 //

@@ -42,8 +42,8 @@ func (c *cell) handle(message any) {
 
 func (c *cell) onStarted() {
 	c.context.message = Started{}
-	c.user = c.spec.New()
-	c.spec.New = nil
+	c.user = c.create()
+	c.create = nil
 	c.handle(Started{})
 }
 
@@ -88,13 +88,13 @@ func (c *cell) last(message any) {
 }
 
 // adopt enters a child in the table that Tree reads.
-func (c *cell) adopt(name string, child *cell) {
+func (c *cell) adopt(child *cell) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.children == nil {
 		c.children = make(map[string]*cell)
 	}
-	c.children[name] = child
+	c.children[child.name()] = child
 }
 
 // onChildTerminated frees the name and tells the actor. The name is compared with the incarnation because
