@@ -27,6 +27,11 @@ func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool)
 	if rebuild {
 		how = partitionlog.Rebuild
 	}
+	if state == nil {
+		if err := options.clearPredecessor(replica); err != nil {
+			return nil, fmt.Errorf("make room for %s: %w", replica.Name(), err)
+		}
+	}
 	log, err := partitionlog.Open(options.FS, replica.Dir, options.logConfig(replica, config), state, how)
 	if err != nil {
 		return nil, fmt.Errorf("open log of %s-%d: %w", replica.Topic, replica.Partition, err)

@@ -168,6 +168,25 @@ func TestMachineFromACheckpointAppliesTheRestAgain(t *testing.T) {
 	}
 }
 
+func TestDirectoryOfADeletedTopicOfTheSameNameMakesRoom(t *testing.T) {
+	b := newBench(t)
+	b.apply(b.propose(Append{Batch: records(3, nil), AppendTime: -1}).Data)
+	flush, err := b.machine.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := flush(); err != nil {
+		t.Fatal(err)
+	}
+	b.machine.Close()
+	b.replica = NewReplica("orders", [16]byte{15: 201}, 3, 8, b.replica.Config())
+	b.replica.Dir = "topics/orders-3"
+	b.open(nil, false)
+	if end := b.replica.View().End(); end != 0 {
+		t.Fatalf("got end %d of a new topic, want 0", end)
+	}
+}
+
 func TestUnknownCommandIsRefused(t *testing.T) {
 	b := newBench(t)
 	_, err := b.machine.Apply([]applier.Entry{{Term: 5, Index: 1, Data: []byte{commandMark, 9, 9}}})

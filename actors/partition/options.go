@@ -23,3 +23,13 @@ func (o *Options) logConfig(r *Replica, c *Config) partitionlog.Config {
 	config.TopicID, config.Handles = r.TopicID, o.Handles
 	return config
 }
+
+// clearPredecessor removes the log of an earlier topic of the same name. Its deletion was interrupted by a
+// crash: the image has one topic of a name, so the other one was deleted before this one was created.
+func (o *Options) clearPredecessor(r *Replica) error {
+	id, err := partitionlog.TopicIDOf(o.FS, r.Dir)
+	if err != nil || id == r.TopicID {
+		return nil // nothing there, or nothing that names another topic: opening it decides
+	}
+	return partitionlog.Remove(o.FS, r.Dir, id)
+}
