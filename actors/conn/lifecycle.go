@@ -36,7 +36,8 @@ func (a *Actor) proceed(c *kit.Context) {
 	}
 }
 
-// unpark begins parked requests as far as the bounds allow. What the writer then sends may make room for more.
+// unpark begins parked requests as far as the bounds allow. What the writer then sends may make room for
+// more.
 func (a *Actor) unpark(c *kit.Context) {
 	a.collect()
 	for len(a.parked) > 0 && a.phase < lingering && !a.full() {
@@ -87,12 +88,7 @@ func (a *Actor) maybeFlush(c *kit.Context) {
 	}
 	a.ready = nil
 	a.writing = true
-	go a.flush(c.Self(), left, before)
-}
-
-// flush runs in a goroutine of its own, which owns the frames.
-func (a *Actor) flush(to kit.Address, frames []fetch.Frame, memory int64) {
-	to.Tell(flushed{bytes: memory, err: a.writer.write(frames)})
+	go a.writer.run(c.Self(), left, before)
 }
 
 // spliceCost is what a piece of a file counts for among the replies in memory: it keeps a file open.

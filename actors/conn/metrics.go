@@ -52,7 +52,8 @@ func NewMetrics(registry prometheus.Registerer, sessions *fetch.Sessions, budget
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: metricNamespace, Name: name, Help: help})
 	}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: metricNamespace, Name: name, Help: help}, value)
+		opts := prometheus.GaugeOpts{Namespace: metricNamespace, Name: name, Help: help}
+		return prometheus.NewGaugeFunc(opts, value)
 	}
 	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: metricNamespace, Name: latencyName,

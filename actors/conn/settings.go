@@ -10,7 +10,7 @@ type Settings struct {
 	MaxHeldBytes     int64         // requests of one connection that are not answered; 128 MiB
 	MaxInFlight      int           // requests that are read ahead of their replies; 256
 	MaxQueuedBytes   int64         // replies in memory past which no further request is begun; 1 MiB
-	MaxIdle          time.Duration // a connection without any request is closed (connections.max.idle.ms); 10 min
+	MaxIdle          time.Duration // a connection without a request closes (connections.max.idle.ms); 10 min
 	MaxStall         time.Duration // a request that has begun to arrive and makes no progress; 30 s
 	MaxBudgetWait    time.Duration // a half-read request waits this long for memory; 30 s
 	MaxWriteStall    time.Duration // a reply that makes no progress; 30 s

@@ -93,7 +93,7 @@ func (s *slots) of(child kit.Address) []uint64 {
 // reply with it.
 func (s *slots) fill(number uint64, r fetch.Frame) (silent bool) {
 	if s.get(number) == nil {
-		panic(fmt.Sprintf("BUG: got a reply for slot %d, want one of %d to %d that is open", number, s.first, s.next))
+		panic(fmt.Sprintf("BUG: got a reply for slot %d, want an open one of %d to %d", number, s.first, s.next))
 	}
 	one := s.at(number)
 	silent = one.silent

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/request/fetch"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 )
@@ -86,6 +87,11 @@ func (w *writer) now(frames []fetch.Frame) ([]fetch.Frame, error) {
 		frames[0].Bytes = frames[0].Bytes[n:]
 	}
 	return frames, err
+}
+
+// run is the goroutine of one flush. The frames belong to it; they count for so many bytes of memory.
+func (w *writer) run(to kit.Address, frames []fetch.Frame, memory int64) {
+	to.Tell(flushed{bytes: memory, err: w.write(frames)})
 }
 
 // write sends the frames and releases them, whatever happens. It takes the deadline away at the end, which

@@ -85,7 +85,9 @@ func (b *Broker) Register(id int32, host string, port int32) {
 	b.apply(&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{
 		RegisterBroker: &metadatapb.RegisterBroker{
 			Id: id, Directory: make([]byte, 16), Rack: "rack-" + strconv.Itoa(int(id)),
-			Endpoints: []*metadatapb.Endpoint{{Listener: "test", Host: host, Port: port, SecurityProtocol: "PLAINTEXT"}},
+			Endpoints: []*metadatapb.Endpoint{{
+				Listener: "test", Host: host, Port: port, SecurityProtocol: "PLAINTEXT",
+			}},
 		},
 	}})
 }
@@ -160,7 +162,9 @@ func (b *Broker) Lead(r *partition.Replica, node int32, epoch uint64) {
 	if node != 0 {
 		leader = uint64(image.NewReplicaID(node, 1))
 	}
-	b.Doors[r.Name()].to.Tell(group.LeaderChanged{Group: r.Group, Leader: leader, Term: epoch, Ready: node == NodeID})
+	b.Doors[r.Name()].to.Tell(group.LeaderChanged{
+		Group: r.Group, Leader: leader, Term: epoch, Ready: node == NodeID,
+	})
 	want := partition.Leadership{Node: partition.NoLeader, Epoch: r.Leadership().Epoch, Ready: node == NodeID}
 	if node != 0 {
 		want.Node = node

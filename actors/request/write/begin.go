@@ -136,7 +136,8 @@ func (b *beginning) replica(t *kmsg.ProduceRequestTopic, found *partition.Topic,
 	if !replica.Leadership().Ready {
 		return replica, protocol.Errorf(protocol.NotLeaderOrFollower, "")
 	}
-	if want, have := replica.Config().MinInsyncReplicas, replica.InSync(); b.request.Acks == acksAll && have < want {
+	want, have := replica.Config().MinInsyncReplicas, replica.InSync()
+	if b.request.Acks == acksAll && have < want {
 		return replica, protocol.Errorf(protocol.NotEnoughReplicas,
 			"%d replicas are in sync, min.insync.replicas asks for %d", have, want)
 	}
