@@ -53,19 +53,22 @@ func (s *saboteur) arm(match func(path string) bool) {
 // node is a running broker with a client.
 type node struct {
 	t        *testing.T
+	dir      string
 	running  *Running
 	saboteur *saboteur
 	client   *kgo.Client
 	acked    []bool // of every record that was sent: one that was not acked may be there or not
 }
 
-func startNode(t *testing.T) *node {
+func startNode(t *testing.T) *node { return startNodeIn(t, t.TempDir()) }
+
+func startNodeIn(t *testing.T, dir string) *node {
 	settings := config.Default()
-	settings.DataDir = t.TempDir()
+	settings.DataDir = dir
 	settings.Bind.Kafka, settings.Advertise.Kafka, settings.Bind.Metrics = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	settings.Storage.ReserveBytes = 0
 	settings.Log.RetentionCheckInterval = 20 * time.Millisecond
-	n := &node{t: t, saboteur: newSaboteur()}
+	n := &node{t: t, dir: dir, saboteur: newSaboteur()}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	running, err := Start(ctx, Options{Config: settings, Log: zerolog.Nop(), Trace: n.saboteur.trace})
