@@ -6,7 +6,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/request/requesttest"
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/storage/vfs"
 )
 
 // fetchOf builds a request; names are of the form "t0", with partition 0.
@@ -233,5 +235,33 @@ func TestIncrementalResponseHoldsOnlyChanges(t *testing.T) {
 	started := func(i *item) { healed(i); i.start = 2 }
 	if got := respond(false, started); len(got) != 3 {
 		t.Fatalf("log start moved: %v", got)
+	}
+}
+
+// BenchmarkIncrementalFetch is a poll over a thousand quiet partitions of a session, without the waiting.
+func BenchmarkIncrementalFetch(b *testing.B) {
+	broker := requesttest.New(b, vfs.NewMem())
+	const partitions = 1000
+	broker.CreateTopic("orders", partitions, nil)
+	a := &Actor{env: broker.Env, sessions: *newSessions()}
+	first := fetchOf(17, 0, 0, "x")
+	first.Topics[0].TopicID = requesttest.TopicID("orders")
+	first.Topics[0].Partitions = nil
+	for partition := range int32(partitions) {
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition, p.PartitionMaxBytes = partition, 1<<20
+		first.Topics[0].Partitions = append(first.Topics[0].Partitions, p)
+	}
+	full, _ := a.sessions.begin(first)
+	epoch := int32(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		next, code := a.sessions.begin(fetchOf(17, full.session.id, epoch))
+		if code != protocol.None {
+			b.Fatal(code)
+		}
+		epoch++
+		w := &work{limits: limits{version: 17, maxBytes: 1 << 20}, scope: next, items: a.resolve(&next), least: 1}
+		w.look()
 	}
 }
