@@ -9,7 +9,7 @@
 //	mailbox   one by one
 //	blocks    on disk once, when the data directory learns its cluster's id
 //	receives  Stop, Await, storage.Opened, storage.Failed, listener.Bound, listener.Drained, admin.Opened,
-//	          admin.Failed, metadata.ImageChanged, janitor.Checkpointed, rebuild
+//	          admin.Failed, metadata.ImageChanged, janitor.CheckpointsMade, rebuild
 //	sends     Ready and Stopped; listener.Open, listener.Drain, metadata.Announce, janitor.CheckpointNow
 //
 // # From nothing to ready

@@ -10,8 +10,19 @@
 //	loses     waiters: fetches that wait run into their own deadline and answer with what there is
 //	mailbox   one by one
 //	blocks    on disk, only while it deletes its directory
-//	receives  Wait, Unwait, advanced, Delete, group.LeaderChanged, raftactor.Stopped
+//	receives  Wait, Unwait, advanced, Delete, group.LeaderChanged, raftactor.Started, raftactor.Described,
+//	          raftactor.Offline, raftactor.Stopped
 //	sends     Woken to waiters, Led and Deleted to the manager, raftactor.Start and Stop to the host
+//
+// # What can be asked of the group
+//
+// Requests go to Replica.Core inside a group.Propose; their answers come back as the result of
+// group.Proposed.
+//
+//	request             result                when
+//	Append              Appended              the batch is committed, or was there already
+//	DeleteRecords       DeletedRecords        the log start has moved, or was there already
+//	DescribeProducers   DescribedProducers    at once, out of the leader's table
 //
 // # The machine
 //

@@ -34,7 +34,7 @@ func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool)
 	}
 	log, err := partitionlog.Open(options.FS, replica.Dir, options.logConfig(replica, config), state, how)
 	if err != nil {
-		return nil, fmt.Errorf("open log of %s-%d: %w", replica.Topic, replica.Partition, err)
+		return nil, fmt.Errorf("open log of %s: %w", replica.Name(), err)
 	}
 	replica.publishLog(log)
 	return &Machine{replica: replica, log: log, config: config}, nil
@@ -76,7 +76,7 @@ func (m *Machine) applyBatches(entries []applier.Entry, first int, results []any
 		m.run = append(m.run, batch.Batch(entries[next].Data))
 	}
 	if err := m.log.Append(m.run); err != nil {
-		return 0, fmt.Errorf("append %s-%d at %d: %w", m.replica.Topic, m.replica.Partition, m.run[0].BaseOffset(), err)
+		return 0, fmt.Errorf("append %s at %d: %w", m.replica.Name(), m.run[0].BaseOffset(), err)
 	}
 	start := m.log.View().Start()
 	for i, one := range m.run {
@@ -93,7 +93,7 @@ func (m *Machine) applyCommand(data []byte) (any, error) {
 		return nil, err
 	}
 	if err := m.log.AdvanceStart(start); err != nil {
-		return nil, fmt.Errorf("advance log start of %s-%d to %d: %w", m.replica.Topic, m.replica.Partition, start, err)
+		return nil, fmt.Errorf("advance log start of %s to %d: %w", m.replica.Name(), start, err)
 	}
 	return DeletedRecords{LowWatermark: m.log.View().Start()}, nil
 }

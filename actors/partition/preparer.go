@@ -33,7 +33,7 @@ func (p *Preparer) Prepare(request any) applier.Prepared {
 	case DescribeProducers:
 		return applier.Prepared{Answer: DescribedProducers{Producers: p.producers.Clone()}}
 	default:
-		panic(fmt.Sprintf("BUG: got request %T, want one of partition.Append, DeleteRecords, DescribeProducers", request))
+		panic(fmt.Sprintf("BUG: got request %T, want one that package partition lists", request))
 	}
 }
 
@@ -47,8 +47,9 @@ func (p *Preparer) prepareAppend(r Append) applier.Prepared {
 			return applier.Prepared{Err: err}
 		}
 		if original != nil {
-			answer := Appended{BaseOffset: original.BaseOffset, AppendTime: r.AppendTime, LogStart: p.start, Duplicate: true}
-			return applier.Prepared{Answer: answer, Wait: true}
+			return applier.Prepared{Wait: true, Answer: Appended{
+				BaseOffset: original.BaseOffset, AppendTime: r.AppendTime, LogStart: p.start, Duplicate: true,
+			}}
 		}
 	}
 	b.Stamp(p.next, p.epoch)

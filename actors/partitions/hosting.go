@@ -83,7 +83,8 @@ func (a *Actor) onEvent(c *kit.Context, event image.Event) {
 func (a *Actor) host(c *kit.Context, topic *image.Topic) {
 	known := a.options.Table.TopicByID(topic.ID)
 	config := a.options.Configure(a.image, topic)
-	next := &partition.Topic{Name: topic.Name, ID: topic.ID, Replicas: make([]*partition.Replica, len(topic.Partitions))}
+	next := &partition.Topic{Name: topic.Name, ID: topic.ID}
+	next.Replicas = make([]*partition.Replica, len(topic.Partitions))
 	var fresh []*hosted
 	for _, p := range topic.Partitions {
 		id, here := p.ReplicaOn(a.options.NodeID)
@@ -176,14 +177,16 @@ func (a *Actor) onLed(m partition.Led) {
 	if one == nil || one.replica != m.Replica || one.leaving {
 		return
 	}
-	ready := m.Replica.Leadership().Node != partition.NoLeader && (m.Replica.Leadership().Ready || !a.leads(m.Replica))
 	was := one.ready
-	one.ready = ready
-	a.awaiting.led(m.Replica.TopicID, was, ready)
+	one.ready = a.served(m.Replica.Leadership())
+	a.awaiting.led(m.Replica.TopicID, was, one.ready)
 }
 
-// leads tells whether this node is the leader, ready or not.
-func (a *Actor) leads(r *partition.Replica) bool { return r.Leadership().Node == a.options.NodeID }
+// served tells whether a partition has a leader that accepts appends. Of other nodes it is known who leads,
+// not whether they are ready; clients find out in the time that an answer takes.
+func (a *Actor) served(l *partition.Leadership) bool {
+	return l.Ready || (l.Node != partition.NoLeader && l.Node != a.options.NodeID)
+}
 
 // onTerminated makes room for a replica that waited for the name, repairs a child that failed, or
 // subscribes again when the metadata actor was rebuilt.
@@ -251,7 +254,9 @@ func (a *Actor) onResubscribe(c *kit.Context) {
 const resubscribeAfter = 100 * time.Millisecond
 
 // partitionRepairs paces the repair of a replica's actor.
-var partitionRepairs = kit.Restarts{Limit: 5, Within: 30 * time.Second, Min: 10 * time.Millisecond, Max: time.Second}
+var partitionRepairs = kit.Restarts{
+	Limit: 5, Within: 30 * time.Second, Min: 10 * time.Millisecond, Max: time.Second,
+}
 
 func childName(topic string, index int32) string { return fmt.Sprintf("partition-%s-%d", topic, index) }
 
