@@ -9,8 +9,8 @@
 //	loses     who waits for leaders: they answer at their own deadline
 //	mailbox   one by one
 //	blocks    on disk at its start, while it looks for directories of deleted topics
-//	receives  metadata.ImageChanged, AwaitLeaders, partition.Led, partition.Deleted, sweep, Retain, group.Proposed,
-//	          rebuild, resubscribe
+//	receives  metadata.ImageChanged, AwaitLeaders, partition.Led, partition.Deleted, sweep, Retain,
+//	          group.Proposed, rebuild, resubscribe
 //	sends     LeadersReady, partition.Delete, group.Propose (retention)
 //
 // The image says what should be here and the manager makes it so: it compares the topics of the image
