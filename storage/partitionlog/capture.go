@@ -240,6 +240,9 @@ func (f *files) syncNames() error {
 	if f.parentSynced.Load() {
 		return nil
 	}
+	if err := f.syncMetadata(); err != nil {
+		return err
+	}
 	if err := f.fs.SyncDir(path.Dir(f.dir)); err != nil {
 		return err
 	}

@@ -41,7 +41,8 @@ func parseMetadata(text []byte) (topicID [16]byte, err error) {
 const maxMetadataBytes = 4096
 
 // claim makes the directory and its partition.metadata, or checks that they belong to the topic. The file is
-// not synced: one that a crash has torn or lost is written again.
+// not synced before the first checkpoint: until then one that a crash has torn or lost is written again. From
+// then on it must not get lost, or a later topic of the same name would take the directory for its own.
 func (f *files) claim(topicID [16]byte) error {
 	text, err := vfs.ReadFile(f.fs, f.path(nameMetadata), maxMetadataBytes)
 	if err == nil {
@@ -59,6 +60,19 @@ func (f *files) claim(topicID [16]byte) error {
 		return err
 	}
 	return f.replace(nameMetadata, formatMetadata(topicID), false)
+}
+
+// syncMetadata makes the content of partition.metadata durable, whoever wrote it.
+func (f *files) syncMetadata() error {
+	file, err := f.fs.OpenReadWrite(f.path(nameMetadata))
+	if err != nil {
+		return err
+	}
+	err = file.Sync()
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // replace writes a whole file so that a reader, or a crash of the process, finds the old one or the new one.

@@ -25,6 +25,10 @@ func TopicIDOf(fs vfs.FS, dir string) ([16]byte, error) {
 // that a partition that is created anew never finds half of its predecessor; RemoveDeleted finishes what a
 // crash interrupted. A directory that holds files which are not ours stays, under its new name. One that does
 // not exist is removed already.
+//
+// The new name is durable before the first file goes: after a crash in between, the old name would hold what
+// is left of the files without the one that says whose they are, and the next topic of that name could not
+// tell them from its own.
 func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
 	mark := crc32.Checksum(append([]byte(path.Base(dir)), topicID[:]...), castagnoli)
 	to := fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted)
@@ -33,6 +37,9 @@ func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := fs.SyncDir(path.Dir(dir)); err != nil {
 		return err
 	}
 	return removeDirectory(fs, to)

@@ -189,3 +189,39 @@ func TestDeleteIsFinishedAfterACrash(t *testing.T) {
 	}
 	must(t, Remove(mem, testDir, testTopic))
 }
+
+// TestDeletedDirectoryIsRenamedForGoodFirst: files that are gone under the old name would leave a directory
+// behind of which nobody can tell whose it is.
+func TestDeletedDirectoryIsRenamedForGoodFirst(t *testing.T) {
+	mem := newMem(t)
+	fs := vfs.NewFaulty(mem, func(op vfs.Op) error {
+		if op.Kind == vfs.OpRemove {
+			return vfs.ErrInjected
+		}
+		return nil
+	})
+	l := fiveSegments(t, fs)
+	flush, err := l.Capture()
+	must(t, err)
+	_, err = flush()
+	must(t, err)
+	if err := l.Delete(); !errors.Is(err, vfs.ErrInjected) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := mem.DurableClone().Stat(testDir); !vfs.IsNotExist(err) {
+		t.Errorf("the old name may come back after a crash: got %v", err)
+	}
+}
+
+func TestTopicIDIsDurableWithTheFirstCheckpoint(t *testing.T) {
+	mem := newMem(t)
+	l := fiveSegments(t, mem)
+	flush, err := l.Capture()
+	must(t, err)
+	_, err = flush()
+	must(t, err)
+	if id, err := TopicIDOf(mem.DurableClone(), testDir); err != nil || id != testTopic {
+		t.Errorf("got id %x, %v", id, err)
+	}
+	must(t, l.Close())
+}
