@@ -1,0 +1,8 @@
+// Package crash kills the real server with SIGKILL under load, again and again, and proves after each restart
+// that every acknowledged record is there: at the offset that was acknowledged, with the bytes that were
+// sent, in the order of its producer, and exactly once if the producer is idempotent.
+//
+// The loss of power, which also takes what was written but not synced, is the matter of tests/powerloss.
+//
+// CHRONIK_SOAK=30m makes it go on for so long instead of 50 kills.
+package crash
