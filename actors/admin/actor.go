@@ -75,16 +75,6 @@ func (s *server) open(c *kit.Context) {
 	s.options.Owner.Tell(Opened{Addr: listener.Addr()})
 }
 
-// serve accepts until the server is closed.
-func serve(server *http.Server, listener net.Listener, self kit.Address, opening int) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			self.Tell(served{opening: opening, err: fmt.Errorf("panic: %v", reason)})
-		}
-	}()
-	self.Tell(served{opening: opening, err: server.Serve(listener)})
-}
-
 func (s *server) onServed(c *kit.Context, m served) {
 	if m.opening != s.opening || errors.Is(m.err, http.ErrServerClosed) {
 		return

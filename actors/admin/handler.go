@@ -43,8 +43,9 @@ const apiKeyHeader = "X-API-Key"
 // newHandler returns the whole of what is served.
 func newHandler(options Options) http.Handler {
 	mux := http.NewServeMux()
+	scrapes := promhttp.HandlerOpts{MaxRequestsInFlight: 4}
 	mux.HandleFunc("GET /{$}", index(options.Pprof))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(options.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(options.Gatherer, scrapes))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", readyz(options.Ready))
 	mux.HandleFunc("GET /admin/health", adminHealth(options))
@@ -116,7 +117,8 @@ func guard(key string, next http.Handler) http.Handler {
 		switch {
 		case reads:
 		case key == "" && !fromLoopback(r.RemoteAddr):
-			http.Error(w, "no admin key is configured, so changes are taken from loopback only; set admin.api_key", http.StatusForbidden)
+			http.Error(w, "no admin key is configured, so changes are taken from loopback only; set admin.api_key",
+				http.StatusForbidden)
 			return
 		case key != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(apiKeyHeader)), []byte(key)) != 1:
 			http.Error(w, "the header "+apiKeyHeader+" lacks the configured key", http.StatusUnauthorized)

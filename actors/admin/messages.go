@@ -27,9 +27,11 @@ type reopen struct{}
 func listenError(address string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("HTTP listener: %s is taken by another process; set bind.metrics to a free address, or to off: %w", address, err)
+		return fmt.Errorf("HTTP listener: %s is taken by another process; "+
+			"set bind.metrics to a free address, or to off: %w", address, err)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("HTTP listener: %s needs privileges; set bind.metrics to a port above 1023: %w", address, err)
+		return fmt.Errorf("HTTP listener: %s needs privileges; "+
+			"set bind.metrics to a port above 1023: %w", address, err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("HTTP listener: %s is no address of this machine; set bind.metrics: %w", address, err)
 	}

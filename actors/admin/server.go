@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/chronik-go/chronik/actors/kit"
 )
 
 // Bounds of one HTTP client. Profiles run longer than replyTime; net/http/pprof extends it for itself.
@@ -34,6 +37,16 @@ func newHTTPServer(handler http.Handler, logger *zerolog.Logger) *http.Server {
 	}
 }
 
+// serve accepts until the server is closed.
+func serve(server *http.Server, listener net.Listener, self kit.Address, opening int) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			self.Tell(served{opening: opening, err: fmt.Errorf("panic: %v", reason)})
+		}
+	}()
+	self.Tell(served{opening: opening, err: server.Serve(listener)})
+}
+
 type debugWriter struct{ log *zerolog.Logger }
 
 func (w debugWriter) Write(line []byte) (int, error) {
@@ -50,7 +63,11 @@ type boundedListener struct {
 }
 
 func bound(listener net.Listener) net.Listener {
-	return &boundedListener{Listener: listener, slots: make(chan struct{}, connections), closed: make(chan struct{})}
+	return &boundedListener{
+		Listener: listener,
+		slots:    make(chan struct{}, connections),
+		closed:   make(chan struct{}),
+	}
 }
 
 // Accept waits for a free slot, then for a client.
