@@ -9,7 +9,8 @@
 //	Loses     nothing
 //	Mailbox   one by one
 //	Blocks    on disk, while it opens the data directory and replays the write-ahead log
-//	Receives  janitor.Register, Unregister, CheckpointNow (for the janitor), walactor.Failed (wal)
+//	Receives  janitor.Register, Unregister, CheckpointNow (for the janitor), walactor.Failed (wal),
+//	          rebuild (private)
 //	Sends     Opened or Failed (parent), and on to the janitor what is meant for it
 //
 // When it starts it locks the data directory, checks whose it is, replays the log, spawns its children and

@@ -11,7 +11,7 @@
 //	Mailbox   one by one
 //	Blocks    on disk: it runs the flushes of the groups, one per turn
 //	Receives  Register, Unregister, Captured (groups), CheckpointNow (broker), walactor.Grown, Pinned,
-//	          Appended, Released (wal)
+//	          Appended, Released (wal), flush, sweep, again, look (private)
 //	Sends     Capture, Checkpointed (groups), CheckpointsMade (asker), walactor.Subscribe, Pins, Append,
 //	          Release (wal)
 //
