@@ -41,8 +41,8 @@ type Started struct {
 func (m Start) Refuse(err error) { m.ReplyTo.Tell(Started{Group: m.Group, Token: m.Token, Err: err}) }
 
 // Stop asks for a replica to be stopped. With Remove the write-ahead log forgets it; a group that is not
-// running can be removed too. Answered with Stopped when the machine is closed and, with Remove, the tombstone is
-// durable.
+// running can be removed too. Answered with Stopped when the machine is closed and, with Remove, the
+// tombstone is durable.
 type Stop struct {
 	Group   wal.GroupID
 	Remove  bool

@@ -43,7 +43,8 @@ func (c *Config) completePeers(found *problems) {
 		found.add("", peersKey, fmt.Sprintf("%d nodes are listed, and this version runs one; "+
 			"keep only the entry of node_id, or set enabled = false to ignore the list", len(c.Peers)))
 	case len(c.Peers) == 1 && c.Peers[0].ID != c.NodeID:
-		found.add("", "node_id", fmt.Sprintf("%d is not among the peers; the only one is %d", c.NodeID, c.Peers[0].ID))
+		found.add("", "node_id",
+			fmt.Sprintf("%d is not among the peers; the only one is %d", c.NodeID, c.Peers[0].ID))
 	case len(c.Peers) == 1 && c.Advertise.Kafka == "":
 		c.Advertise.Kafka = c.Peers[0].Kafka
 	}
@@ -94,7 +95,8 @@ func (c *Config) completeAdvertise(found *problems) (notes []string) {
 	}
 	c.Advertise.Kafka = net.JoinHostPort(host, port)
 	if !given && wildcard(bindHost) {
-		notes = append(notes, "clients are told localhost; set advertise.kafka or --advertise for clients on other machines")
+		notes = append(notes, "clients are told localhost; "+
+			"set advertise.kafka or --advertise for clients on other machines")
 	}
 	return notes
 }

@@ -56,7 +56,8 @@ func (f *tomlFile) syntaxOrigin(err error) string {
 	return f.name
 }
 
-// enter handles a table's header and returns the prefix of the keys below it, and whether there is such a table.
+// enter handles a table's header and returns the prefix of the keys below it, and whether there is such a
+// table.
 func (f *tomlFile) enter(node *unstable.Node) (prefix string, known bool) {
 	name := keyOf(node)
 	switch {
@@ -106,7 +107,8 @@ func (f *tomlFile) leaf(key string, node *unstable.Node) {
 	}
 	value := node.Value()
 	if !fits(s.Kind, value.Kind) {
-		f.problems.add(f.origin(node), key, fmt.Sprintf("takes a %s, not a TOML %s", s.Kind, strings.ToLower(value.Kind.String())))
+		given := strings.ToLower(value.Kind.String())
+		f.problems.add(f.origin(node), key, fmt.Sprintf("takes a %s, not a TOML %s", s.Kind, given))
 		return
 	}
 	if err := s.set(f.config, string(value.Data)); err != nil {

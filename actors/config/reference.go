@@ -8,7 +8,8 @@ import (
 // Reference returns the table of all settings in Markdown, as it stands in the README.
 func Reference() string {
 	var b strings.Builder
-	b.WriteString("| key | kind | default | environment, flag | what it does |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("| key | kind | default | environment, flag | what it does |\n")
+	b.WriteString("| --- | --- | --- | --- | --- |\n")
 	for _, s := range settings {
 		names := "`" + strings.Join(s.Env, "`, `") + "`"
 		if s.Flag != "" {

@@ -43,10 +43,12 @@ func (v validator) replication(c *Config) {
 	nodes := max(1, len(c.Peers))
 	if len(c.Peers) <= 1 { // a longer list is refused as a whole
 		if int(c.ReplicationFactor) > nodes {
-			v.found.add("", "replication_factor", fmt.Sprintf("%d is more than the number of nodes, %d", c.ReplicationFactor, nodes))
+			v.found.add("", "replication_factor",
+				fmt.Sprintf("%d is more than the number of nodes, %d", c.ReplicationFactor, nodes))
 		}
 		if c.ReplicationFactor >= 1 && c.MinInsyncReplicas > c.ReplicationFactor {
-			v.found.add("", "min_insync_replicas", fmt.Sprintf("%d is more than replication_factor, %d", c.MinInsyncReplicas, c.ReplicationFactor))
+			v.found.add("", "min_insync_replicas",
+				fmt.Sprintf("%d is more than replication_factor, %d", c.MinInsyncReplicas, c.ReplicationFactor))
 		}
 	}
 	v.number("replication_factor", int64(c.ReplicationFactor), 1, math.MaxInt16)

@@ -60,7 +60,8 @@ func run(p process) int {
 	exited := -1
 	parser, err := kong.New(&line,
 		kong.Name("chronik-server"),
-		kong.Description("A Kafka-compatible broker. Settings come from a file, CHRONIK_* variables and flags, in rising precedence."),
+		kong.Description("A Kafka-compatible broker. "+
+			"Settings come from a file, CHRONIK_* variables and flags, in rising precedence."),
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(status int) { exited = status }),
 		kong.UsageOnError(),

@@ -106,7 +106,8 @@ func serve(p process, running node, drain time.Duration, log zerolog.Logger) int
 		log.Error().Err(err).Msg("chronik had to stop")
 		return exitFailed
 	case sig := <-p.signals:
-		log.Info().Stringer("signal", sig).Dur("within", drain).Msg("chronik is stopping; a second signal ends it at once")
+		log.Info().Stringer("signal", sig).Dur("within", drain).
+			Msg("chronik is stopping; a second signal ends it at once")
 	}
 	return stop(p, running, drain, log)
 }

@@ -112,7 +112,11 @@ func (a *Actor) tellCore(message any) {
 // load asks for the durable state. See the package comment for why this is ordered behind the appends of
 // whoever had this name before.
 func (a *Actor) load(c *kit.Context) {
-	a.config.WAL.Tell(walactor.Load{Group: a.config.Group, ReplyTo: c.Self(), Token: token(a.config.Incarnation, 0)})
+	a.config.WAL.Tell(walactor.Load{
+		Group:   a.config.Group,
+		ReplyTo: c.Self(),
+		Token:   token(a.config.Incarnation, 0),
+	})
 }
 
 func (a *Actor) loaded(c *kit.Context, m walactor.Loaded) {

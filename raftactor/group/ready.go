@@ -130,7 +130,8 @@ func (c *Core) Appended(token uint64) {
 		return
 	}
 	if c.appends.len() == 0 || c.appends.first().token != token {
-		panic(fmt.Sprintf("BUG: got the answer to append %d, want that of the oldest of %d", token, c.appends.len()))
+		panic(fmt.Sprintf("BUG: got the answer to append %d, want that of the oldest of %d",
+			token, c.appends.len()))
 	}
 	f := c.appends.pop()
 	c.tail.append(f.entries)

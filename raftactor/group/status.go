@@ -23,8 +23,9 @@ type StatusView struct {
 // View reads a status.
 func (s *Status) View() StatusView {
 	return StatusView{
-		Leader: s.leader.Load(), Term: s.term.Load(), Ready: s.ready.Load(), Commit: s.commit.Load(),
-		Applied: s.applied.Load(), Last: s.last.Load(), Checkpoint: s.checkpoint.Load(), TailBytes: s.tailBytes.Load(),
+		Leader: s.leader.Load(), Term: s.term.Load(), Ready: s.ready.Load(),
+		Commit: s.commit.Load(), Applied: s.applied.Load(), Last: s.last.Load(),
+		Checkpoint: s.checkpoint.Load(), TailBytes: s.tailBytes.Load(),
 	}
 }
 

@@ -86,8 +86,9 @@ func (o *opening) refuse() error {
 			what = fmt.Sprintf("records up to epoch %d, which began at offset %d,", last.Epoch, last.Start)
 		}
 	}
-	return fmt.Errorf("%s were checkpointed here, but the write-ahead log knows nothing of them: it was lost or "+
-		"belongs to another data directory; bring it back, or move this directory away to begin anew", what)
+	return fmt.Errorf("%s were checkpointed here, but the write-ahead log knows nothing of them: "+
+		"it was lost or belongs to another data directory; "+
+		"bring it back, or move this directory away to begin anew", what)
 }
 
 // list reads the directory.

@@ -12,7 +12,9 @@ import (
 )
 
 // Create makes a topic with one replica.
-func Create(ctx context.Context, client *kgo.Client, name string, partitions int32, configs map[string]string) error {
+func Create(
+	ctx context.Context, client *kgo.Client, name string, partitions int32, configs map[string]string,
+) error {
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
 	for key, value := range configs {
@@ -33,7 +35,9 @@ func Create(ctx context.Context, client *kgo.Client, name string, partitions int
 }
 
 // DeleteRecords moves the start of a partition and returns the new one.
-func DeleteRecords(ctx context.Context, client *kgo.Client, name string, partition int32, before int64) (int64, error) {
+func DeleteRecords(
+	ctx context.Context, client *kgo.Client, name string, partition int32, before int64,
+) (int64, error) {
 	one := kmsg.NewDeleteRecordsRequestTopicPartition()
 	one.Partition, one.Offset = partition, before
 	topic := kmsg.NewDeleteRecordsRequestTopic()
@@ -53,7 +57,8 @@ func Delete(ctx context.Context, client *kgo.Client, name string) error {
 	topic := kmsg.NewDeleteTopicsRequestTopic()
 	topic.Topic = &name
 	request := kmsg.NewPtrDeleteTopicsRequest()
-	request.Topics, request.TopicNames, request.TimeoutMillis = []kmsg.DeleteTopicsRequestTopic{topic}, []string{name}, 30_000
+	request.Topics, request.TopicNames = []kmsg.DeleteTopicsRequestTopic{topic}, []string{name}
+	request.TimeoutMillis = 30_000
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
 		return fmt.Errorf("delete topic %s: %w", name, err)
@@ -70,9 +75,11 @@ const (
 // between is the wait before a question is asked again.
 const between = 20 * time.Millisecond
 
-// Offsets asks for an offset of each of the first partitions of a topic, again while a partition has no leader
-// yet: a node serves before all its partitions do.
-func Offsets(ctx context.Context, client *kgo.Client, name string, partitions int32, timestamp int64) ([]int64, error) {
+// Offsets asks for an offset of each of the first partitions of a topic, again while a partition has no
+// leader yet: a node serves before all its partitions do.
+func Offsets(
+	ctx context.Context, client *kgo.Client, name string, partitions int32, timestamp int64,
+) ([]int64, error) {
 	for {
 		offsets, err := askOffsets(ctx, client, name, partitions, timestamp)
 		if !errors.Is(err, kerr.LeaderNotAvailable) && !errors.Is(err, kerr.NotLeaderForPartition) {
@@ -86,7 +93,9 @@ func Offsets(ctx context.Context, client *kgo.Client, name string, partitions in
 	}
 }
 
-func askOffsets(ctx context.Context, client *kgo.Client, name string, partitions int32, timestamp int64) ([]int64, error) {
+func askOffsets(
+	ctx context.Context, client *kgo.Client, name string, partitions int32, timestamp int64,
+) ([]int64, error) {
 	topic := kmsg.NewListOffsetsRequestTopic()
 	topic.Topic = name
 	for p := range partitions {

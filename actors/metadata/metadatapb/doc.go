@@ -13,4 +13,4 @@
 // and the packages below it.
 package metadatapb
 
-//go:generate sh -c "protoc --plugin=protoc-gen-go=$(go tool -n protoc-gen-go) --go_out=. --go_opt=paths=source_relative metadata.proto"
+//go:generate sh -c "protoc --plugin=$(go tool -n protoc-gen-go) --go_out=paths=source_relative:. *.proto"
