@@ -137,6 +137,7 @@ func (j *janitor) onUnregister(c *kit.Context, m Unregister) {
 
 func (j *janitor) onGrown(c *kit.Context, m walactor.Grown) {
 	j.live, j.full = m.Stats.LiveBytes, m.Full
+	j.onLook(c) // fast producers fill a disk between two ticks; the log has just taken so much, too
 	j.maybeBegin(c)
 }
 

@@ -406,3 +406,18 @@ func TestSpaceHasHysteresis(t *testing.T) {
 		t.Errorf("got %s, %+v, %v", path, room, err)
 	}
 }
+
+// TestGrowingLogLooksAtTheSpaceAtOnce: fast producers would fill the disk between two ticks.
+func TestGrowingLogLooksAtTheSpaceAtOnce(t *testing.T) {
+	b := newBench(t, 1, func(c *janitor.Config) {
+		c.Limits, c.Look = janitor.LimitsFor(1<<20), time.Hour
+	})
+	b.disk.SetCapacity(1 << 20)
+	g := b.group(1)
+	b.register(g, "group")
+	b.write(g, 40) // more than one file of the log
+	b.Run()
+	if !b.space.Low() {
+		t.Error("the log went on to another file and nobody looked at the room that is left")
+	}
+}
