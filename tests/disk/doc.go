@@ -1,7 +1,8 @@
-// Package disk starts the real server where it must not or can hardly work: on a small file system that fills
-// up, and on data directories of others. On a full disk produce has to be refused early and with a clear error
-// while reads and deletions go on, the node has to start again, and produce has to open by itself once there is
-// room. A directory that is in use or belongs to another node is refused with a sentence that says what to do.
+// Package disk runs the real server on a disk that is full, and on data directories that are not its own.
 //
-// Mounting needs privileges. Where they are missing those tests are skipped with the reason.
+// The full disk is a small file system that the test mounts for itself; where it may not, it says so and
+// skips. Producers are refused early and clearly, everything else goes on, a killed server comes back,
+// and room that is made opens producing again by itself.
+//
+// The package has only tests and is imported by nobody.
 package disk
