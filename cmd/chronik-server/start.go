@@ -56,6 +56,7 @@ func start(p process, line *commandLine) int {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	go collectAtRest(ctx.Done())
 	running, told, err := startUnlessTold(ctx, cancel, p, settings, log)
 	if err != nil {
 		log.Error().Err(err).Msg("chronik could not start")
