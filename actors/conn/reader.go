@@ -21,7 +21,7 @@ const (
 	// firstStep is what a client gets for a request of any size before it has sent a byte of it.
 	firstStep = 64 << 10
 	// maxTrust is what a client gets at once after it has sent as much before.
-	maxTrust = 4 << 20
+	maxTrust = 16 << 20
 	// growth is by how much the buffer of a large request grows whenever it is full.
 	growth = 4
 )
