@@ -27,7 +27,7 @@ type sizes struct {
 }
 
 var full = sizes{
-	name: "full", rounds: 5, streamMiB: 1024, warmMiB: 768, small: 2 * time.Second, starts: 9,
+	name: "full", rounds: 7, streamMiB: 512, warmMiB: 768, small: 2 * time.Second, starts: 9,
 	connections: 10_000, partitions: 10_000, settle: 10 * time.Second,
 	recovery: [2]int{1 << 10, 8 << 10}, tail: 160, crashes: 5, diskMiB: 12 << 10,
 }
