@@ -349,6 +349,11 @@ func (j *janitor) onLook(c *kit.Context) {
 	default:
 		c.Log().Info().Int64("free", space.Free()).Msg("disk has room again, new data is accepted")
 	}
+	// What is deleted leaves the disk with the next checkpoint, and a log that takes nothing new would never
+	// reach one: the disk would stay full.
+	if space.Low() && j.round == nil {
+		j.begin(c, 0, nil)
+	}
 }
 
 // onStopped answers those who wait for a round that will not come.

@@ -421,3 +421,22 @@ func TestGrowingLogLooksAtTheSpaceAtOnce(t *testing.T) {
 		t.Error("the log went on to another file and nobody looked at the room that is left")
 	}
 }
+
+// TestAFullDiskMakesGroupsWriteCheckpoints: what was deleted leaves the disk only with a checkpoint, and while
+// new data is refused the log does not grow into one.
+func TestAFullDiskMakesGroupsWriteCheckpoints(t *testing.T) {
+	b := newBench(t, 1, func(c *janitor.Config) { c.Limits = janitor.LimitsFor(1 << 20) })
+	g := b.group(1)
+	b.register(g, "group")
+	b.write(g, 3)
+	b.disk.SetCapacity(1 << 20)
+	b.Advance(3 * time.Second)
+	if !b.space.Low() || g.checkpointed != g.last {
+		t.Errorf("low is %v and the group has checkpoint %d, want %d", b.space.Low(), g.checkpointed, g.last)
+	}
+	asked := g.asked
+	b.Advance(10 * time.Second)
+	if g.asked != asked {
+		t.Errorf("a group without anything new was asked %d times more", g.asked-asked)
+	}
+}
