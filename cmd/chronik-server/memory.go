@@ -34,6 +34,8 @@ const (
 )
 
 // ballast is kept here for the life of the process.
+//
+//lint:ignore U1000 only the collector looks at it
 var ballast []byte
 
 // boundMemory sets the collector's soft limit and pace and returns the limit, 0 for none. GOMEMLIMIT and

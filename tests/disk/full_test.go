@@ -72,7 +72,7 @@ func (s *server) launch() {
 }
 
 // produce appends 256 KiB that do not compress, and returns code and message.
-func (s *server) produce(name string) (error, string) {
+func (s *server) produce(name string) (message string, err error) {
 	s.t.Helper()
 	value := make([]byte, 256<<10)
 	for i := range value {
@@ -90,11 +90,10 @@ func (s *server) produce(name string) (error, string) {
 		s.t.Fatalf("produce: %v\n%s", err, s.Process.Log())
 	}
 	got := response.Topics[0].Partitions[0]
-	message := ""
 	if got.ErrorMessage != nil {
 		message = *got.ErrorMessage
 	}
-	return kerr.ErrorForCode(got.ErrorCode), message
+	return message, kerr.ErrorForCode(got.ErrorCode)
 }
 
 func (s *server) createTopic(name string) {
@@ -175,7 +174,7 @@ func (s *server) deleteTopic(name string) {
 func (s *server) fill() (acked int64) {
 	s.t.Helper()
 	for {
-		err, message := s.produce(topic)
+		message, err := s.produce(topic)
 		if err == nil {
 			acked++
 			continue
@@ -232,13 +231,13 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("read %d records of %d", got, acked-3)
 	}
 	eventually(t, "producing to be refused", func() bool {
-		err, _ := s.produce("other")
+		_, err := s.produce("other")
 		return errors.Is(err, kerr.KafkaStorageError)
 	})
 	s.deleteTopic(topic)
 	must(t, os.Remove(filepath.Join(disk, "ballast")))
 	eventually(t, "producing to open again", func() bool {
-		err, _ := s.produce("other")
+		_, err := s.produce("other")
 		return err == nil
 	})
 }

@@ -41,7 +41,7 @@ func TestDataDirectoriesOfOthersAreRefused(t *testing.T) {
 	data := t.TempDir()
 	s := start(t, data)
 	s.createTopic(topic)
-	if err, message := s.produce(topic); err != nil {
+	if message, err := s.produce(topic); err != nil {
 		t.Fatal(err, message)
 	}
 	refuse(t, data, []string{"is in use by process", "stop it first"})

@@ -22,10 +22,10 @@ import (
 )
 
 // NodeID is the node that tests run on; it leads everything at first, in Epoch.
-const (
-	NodeID int32 = 1
-	Epoch        = 3
-)
+const NodeID int32 = 1
+
+// Epoch is the leader epoch that everything begins with.
+const Epoch = 3
 
 // patience bounds what a test waits for.
 const patience = 20 * time.Second
