@@ -38,7 +38,8 @@ func allocations(ctx context.Context, b *bench) error {
 		}
 		produced = append(produced, count)
 		count, err = node.allocations(ctx, func() (result stats.Small, err error) {
-			err = ask(ctx, &result, b.programs.load, "poll", "-broker", node.addr, "-topic", smallTopic, "-for", b.sizes.small)
+			err = ask(ctx, &result, b.programs.load,
+				"poll", "-broker", node.addr, "-topic", smallTopic, "-for", b.sizes.small)
 			return result, err
 		})
 		if err != nil {

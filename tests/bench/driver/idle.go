@@ -86,7 +86,8 @@ func heldConnections(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.atMost("memory of an idle connection", 25, "KiB", []float64{(after - before) / 1024 / float64(held.Connections)},
+	each := (after - before) / 1024 / float64(held.Connections)
+	b.report.atMost("memory of an idle connection", 25, "KiB", []float64{each},
 		"%d connections, %.0f MiB before, %.0f MiB with them", held.Connections, before/mib, after/mib)
 	return nil
 }

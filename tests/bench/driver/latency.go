@@ -54,7 +54,8 @@ func latencies(ctx context.Context, b *bench) error {
 		rates, costs = append(rates, many.Rate()), append(costs, cpu.Seconds()*1e6/float64(many.Requests))
 	}
 	b.report.atMost("one small produce in flight, p50 beyond an fdatasync", 150, "µs", beyond,
-		"p50 %.0f µs, fdatasync %.0f µs, p99 %.0f µs", stats.Median(singles), stats.Median(syncs), stats.Median(tails))
+		"p50 %.0f µs, fdatasync %.0f µs, p99 %.0f µs",
+		stats.Median(singles), stats.Median(syncs), stats.Median(tails))
 	b.report.atLeast("64 connections' rate / one connection's", 20, "x", gains,
 		"%.0f requests/s, %.1f µs of broker CPU each", stats.Median(rates), stats.Median(costs))
 	return nil

@@ -52,7 +52,8 @@ func recoveries(ctx context.Context, b *bench) error {
 	}
 	b.report.atMost(fmt.Sprintf("recovery of %g GiB / of %g GiB", float64(b.sizes.recovery[1])/1024,
 		float64(b.sizes.recovery[0])/1024), 1.3, "x", ratios,
-		"%.0f ms against %.0f ms, with %d MiB of log to replay", stats.Median(took[1]), stats.Median(took[0]), b.sizes.tail)
+		"%.0f ms against %.0f ms, with %d MiB of log to replay",
+		stats.Median(took[1]), stats.Median(took[0]), b.sizes.tail)
 	return nil
 }
 
@@ -62,7 +63,8 @@ func (b *bench) fill(ctx context.Context, n *node, size int) error {
 		"-record", recoveryRecord)
 }
 
-// crash starts a broker that was stopped in order, writes, kills it, and returns the milliseconds of the next start.
+// crash starts a broker that was stopped in order, writes, kills it, and returns the milliseconds of the
+// next start.
 func (b *bench) crash(ctx context.Context, dir string) (float64, error) {
 	node, err := b.startNode(ctx, dir)
 	if err != nil {

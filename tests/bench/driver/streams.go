@@ -173,5 +173,6 @@ func (b *bench) compare(sides [2]*side, goal float64, name string) {
 		ratios[i] = broker.costs[i] / floor.costs[i]
 	}
 	b.report.atMost(name, goal, "x", ratios, "%.2f against %.2f ms/MiB, %.0f against %.0f MiB/s",
-		stats.Median(broker.costs), stats.Median(floor.costs), stats.Median(broker.rates), stats.Median(floor.rates))
+		stats.Median(broker.costs), stats.Median(floor.costs),
+		stats.Median(broker.rates), stats.Median(floor.rates))
 }

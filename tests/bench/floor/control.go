@@ -10,7 +10,8 @@ import (
 	"github.com/chronik-go/chronik/protocol"
 )
 
-// fetchVersion is the newest that is offered: the last without tagged fields, whose frame is laid out by hand.
+// fetchVersion is the newest that is offered: the last without tagged fields, whose frame is laid out by
+// hand.
 const fetchVersion = 11
 
 // control answers what a client asks around producing and fetching.
