@@ -112,25 +112,42 @@ func hostPort(text, host, port string) (string, error) {
 	if text == "" {
 		return net.JoinHostPort(host, port), nil
 	}
-	if _, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil { // a bare address, IPv6 included
-		return net.JoinHostPort(strings.Trim(text, "[]"), port), nil
+	bare := text
+	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		bare = text[1 : len(text)-1]
 	}
-	if !strings.Contains(text, ":") {
-		return net.JoinHostPort(text, port), nil
+	if validHost(bare) { // an address, IPv6 included, or a name without a port
+		return net.JoinHostPort(bare, port), nil
 	}
 	givenHost, givenPort, err := net.SplitHostPort(text)
-	if err != nil {
+	if err != nil || givenHost != "" && !validHost(givenHost) {
 		return "", fmt.Errorf("%q is not HOST, HOST:PORT or :PORT", text)
 	}
-	if number, err := strconv.ParseUint(givenPort, 10, 16); err != nil {
+	number, err := strconv.ParseUint(givenPort, 10, 16)
+	if err != nil {
 		return "", fmt.Errorf("%q has no port between 0 and %d", text, math.MaxUint16)
-	} else if givenHost != "" {
-		host = givenHost
-		port = strconv.FormatUint(number, 10)
-	} else {
-		port = strconv.FormatUint(number, 10)
 	}
-	return net.JoinHostPort(host, port), nil
+	if givenHost != "" {
+		host = givenHost
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(number, 10)), nil
+}
+
+// longestName is the longest name that DNS knows.
+const longestName = 253
+
+// validHost tells whether text is an IP address or could be the name of a host.
+func validHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	for _, r := range text {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !letter && !strings.ContainsRune(".-_", r) {
+			return false
+		}
+	}
+	return text != "" && len(text) <= longestName
 }
 
 // parsePeers reads CHRONIK_CLUSTER_PEERS: host:kafka:wal:raft with ids by position, separated by commas.

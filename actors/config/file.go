@@ -31,7 +31,7 @@ func (f *tomlFile) apply(text []byte) {
 	}
 	f.parser.Reset(text)
 	table, known := "", true
-	for f.parser.NextExpression() {
+	for f.parser.NextExpression() && !f.problems.full() {
 		node := f.parser.Expression()
 		switch node.Kind {
 		case unstable.Table, unstable.ArrayTable:

@@ -19,13 +19,20 @@ const pathVariable = "CHRONIK_CONFIG"
 
 const peersVariable = "CHRONIK_CLUSTER_PEERS"
 
+// mostBytes bounds the file, so that a wrong path to something large is found out at once.
+const mostBytes = 1 << 20
+
 // Load merges the sources over the defaults and returns the resolved configuration. Notes are sentences
 // worth a log line each, such as the address that clients are told when none was configured. The error,
 // if any, is *Error and lists every problem.
 func Load(source Source) (Config, []string, error) {
 	c := Default()
 	var found problems
-	if source.Path != "" {
+	switch {
+	case source.Path == "":
+	case len(source.Text) > mostBytes:
+		found.add(source.Path, "", fmt.Sprintf("has %d bytes; a configuration has at most %d", len(source.Text), mostBytes))
+	default:
 		file := tomlFile{name: source.Path, config: &c, problems: &found}
 		file.apply(source.Text)
 	}
@@ -123,7 +130,15 @@ func (p Problem) String() string {
 
 type problems []Problem
 
+// mostProblems is how many are worth reporting; a file with more is not a configuration.
+const mostProblems = 50
+
+func (p *problems) full() bool { return len(*p) >= mostProblems }
+
 func (p *problems) add(origin, key, reason string) {
+	if p.full() {
+		return
+	}
 	*p = append(*p, Problem{Origin: origin, Key: key, Reason: reason})
 }
 

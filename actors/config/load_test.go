@@ -102,6 +102,8 @@ func TestEveryProblemNamesKeyReasonAndLine(t *testing.T) {
 		{"replication_factor = 3", "replication_factor: 3 is more than the number of nodes, 1"},
 		{"min_insync_replicas = 2", "min_insync_replicas: 2 is more than replication_factor, 1"},
 		{"[bind]\nkafka = 'a:b:c'", "bind.kafka: \"a:b:c\" is not HOST, HOST:PORT or :PORT"},
+		{"[bind]\nkafka = '..0.00]'", "bind.kafka: \"..0.00]\" is not HOST, HOST:PORT or :PORT"},
+		{"[bind]\nkafka = 'a b:1'", "bind.kafka: \"a b:1\" is not HOST, HOST:PORT or :PORT"},
 		{"[bind]\nkafka = 'a:70000'", "bind.kafka: \"a:70000\" has no port between 0 and 65535"},
 		{"[advertise]\nkafka = '0.0.0.0'", "advertise.kafka: 0.0.0.0 is an address to listen on; clients need one they can connect to"},
 		{"[limits]\nproduce_time = 'unlimited'", "limits.produce_time: has to end; unlimited is not possible here"},
@@ -122,6 +124,26 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	var problems *Error
 	if !errors.As(err, &problems) || len(problems.Problems) != 4 {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNonsenseIsRefusedInNoTime(t *testing.T) {
+	for name, text := range map[string]string{
+		"many keys":     strings.Repeat("[[peers]]\nidd = 1\n", 50_000),
+		"a long key":    strings.Repeat("k", 900_000) + " = 1",
+		"a large file":  "# " + strings.Repeat("x", 2<<20),
+		"many dots":     strings.Repeat("a.", 400_000) + "a = 1",
+		"deep brackets": "a = " + strings.Repeat("[", 500_000),
+	} {
+		begun := time.Now()
+		_, _, err := Load(Source{Path: "f", Text: []byte(text)})
+		var problems *Error
+		if !errors.As(err, &problems) || len(problems.Problems) > mostProblems {
+			t.Errorf("%s: got %.300v", name, err)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("%s: took %s", name, took)
+		}
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// longestSlip bounds the words that are compared: no key is nearly as long, and comparing takes time.
+const longestSlip = 100
+
 // suggest returns the key or table that was probably meant by an unknown key: the nearest one, or the one
 // whose last part is near, for a key written in the wrong table.
 func suggest(key string) (string, bool) {
@@ -30,6 +33,9 @@ func suggest(key string) (string, bool) {
 // nearest returns the candidate with the smallest edit distance to word, if that is small enough for word
 // to be a slip of it: at most a third of its length, and one at least.
 func nearest(word string, candidates []string) (string, bool) {
+	if len(word) > longestSlip {
+		return "", false
+	}
 	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, candidate := range candidates {
 		if d := distance(word, candidate); d < bestDistance {
