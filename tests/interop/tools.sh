@@ -79,6 +79,13 @@ fi
 expect "delete records" 'low_watermark: 15000' tool DeleteRecordsCommand --bootstrap-server "$bootstrap" --offset-json-file "$work/delete.json"
 expect "earliest offset afterwards" "^$topic:0:15000\$" tool GetOffsetShell --bootstrap-server "$bootstrap" --topic "$topic" --time earliest
 expect "producer performance" '5000 records sent' tool ProducerPerformance --topic "$topic" --num-records 5000 --record-size 100 --throughput -1 --bootstrap-server "$bootstrap"
+stamped() {
+  topics --create --topic "$topic-stamped" --config message.timestamp.type=LogAppendTime &&
+    echo hello | tool ConsoleProducer --bootstrap-server "$bootstrap" --topic "$topic-stamped" &&
+    tool consumer.ConsoleConsumer --bootstrap-server "$bootstrap" --topic "$topic-stamped" --partition 0 --offset earliest \
+      --max-messages 1 --timeout-ms 30000 --formatter-property print.timestamp=true
+}
+expect "log append time" '^LogAppendTime:[0-9]{13}.*hello' stamped
 expect "delete topic" '^gone$' eval 'topics --delete --topic "$topic" && ! topics --list | grep -q "^$topic\$" && echo gone'
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
