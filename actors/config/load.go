@@ -31,7 +31,8 @@ func Load(source Source) (Config, []string, error) {
 	switch {
 	case source.Path == "":
 	case len(source.Text) > mostBytes:
-		found.add(source.Path, "", fmt.Sprintf("has %d bytes; a configuration has at most %d", len(source.Text), mostBytes))
+		reason := fmt.Sprintf("has %d bytes; a configuration has at most %d", len(source.Text), mostBytes)
+		found.add(source.Path, "", reason)
 	default:
 		file := tomlFile{name: source.Path, config: &c, problems: &found}
 		file.apply(source.Text)
