@@ -48,20 +48,19 @@ type cell struct {
 	escalate bool
 	timers   *timer // those that are running, a doubly linked list
 	watching map[*cell]struct{}
-	nest     *nest // what is needed to spawn children; nil for leaves
 
 	// mu guards what others look at: the table of children (written by the actor's turns only, which
 	// therefore read without the lock), the watchers and the end.
 	mu       sync.Mutex
-	children map[string]*cell
-	failures map[string]int
+	children *brood // nil for leaves
 	watchers []*cell
 	ended    bool
 	end      chan struct{} // made on demand
 }
 
 // nest hands a new child's cell to protoactor, whose Props are built for kinds of actors and not for single
-// ones. One for each parent instead of one for each child saves 300 bytes per leaf.
+// ones. It is needed only while the child is being spawned, so a few serve all parents: one for each child
+// would cost 300 bytes apiece.
 type nest struct {
 	props *actor.Props
 	child *cell
@@ -111,16 +110,15 @@ func (c *cell) spawn(name string, spec Spec) *cell {
 	switch {
 	case c.phase != alive:
 		panic(fmt.Sprintf("BUG: got a spawn of %s in %s, which is stopping", name, c.path()))
-	case c.children[name] != nil:
+	case c.children.find(name) != nil:
 		panic(fmt.Sprintf("BUG: got a spawn of %s in %s, want a name that is free", name, c.path()))
 	}
-	if c.nest == nil {
-		c.nest = newNest()
-	}
 	child := newCell(c.system, c, name, spec)
-	c.nest.hatch(child, func(props *actor.Props) (*actor.PID, error) {
+	nest := c.system.nests.Get().(*nest)
+	nest.hatch(child, func(props *actor.Props) (*actor.PID, error) {
 		return c.inner.SpawnNamed(props, name)
 	})
+	c.system.nests.Put(nest)
 	c.adopt(child)
 	child.mailbox.begin()
 	return child

@@ -60,7 +60,7 @@ func (c *cell) onStopped() {
 	c.last(Stopped{})
 	c.phase = gone
 	c.unwatchAll()
-	c.user, c.inner, c.nest = nil, nil, nil
+	c.user, c.inner = nil, nil
 	c.kind.live.Dec()
 	if c.parent == nil {
 		c.system.top.remove(c)
@@ -92,21 +92,21 @@ func (c *cell) adopt(child *cell) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.children == nil {
-		c.children = make(map[string]*cell)
+		c.children = new(brood)
 	}
-	c.children[child.name()] = child
+	c.children.add(child)
 }
 
 // onChildTerminated frees the name and tells the actor. The name is compared with the incarnation because
 // protoactor identifies actors by name alone.
 func (c *cell) onChildTerminated(who *actor.PID) {
 	name := who.Id[len(c.pid.Id)+1:]
-	child := c.children[name]
+	child := c.children.find(name)
 	if child == nil || child.pid != who {
 		return
 	}
 	c.mu.Lock()
-	delete(c.children, name)
+	c.children.remove(child)
 	c.mu.Unlock()
 	c.handle(Terminated{Who: Address{child}})
 }

@@ -39,7 +39,7 @@ func (p place) incumbent() *cell {
 	}
 	parent.mu.Lock()
 	defer parent.mu.Unlock()
-	return parent.children[p.name]
+	return parent.children.find(p.name)
 }
 
 // root returns the cell that the path of places starts at.

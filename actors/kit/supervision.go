@@ -25,7 +25,7 @@ const (
 func (c *cell) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who *actor.PID,
 	_ *actor.RestartStatistics, reason, message any,
 ) {
-	child := c.children[who.Id[len(c.pid.Id)+1:]]
+	child := c.children.find(who.Id[len(c.pid.Id)+1:])
 	if child == nil || child.pid != who {
 		return
 	}
@@ -57,19 +57,11 @@ func (c *cell) reportPanic(reason, message any) {
 	c.system.reportPanic(c.log, c.kind, c.path(), reason, message)
 }
 
-// failureNames bounds how many names of failed children a parent remembers for the tree.
-const failureNames = 256
-
 // countFailure remembers how often the child of this name failed.
 func (c *cell) countFailure(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failures == nil {
-		c.failures = make(map[string]int)
-	}
-	if _, known := c.failures[name]; known || len(c.failures) < failureNames {
-		c.failures[name]++
-	}
+	c.children.failed(name)
 }
 
 // guardian supervises the actors at the top: there is nobody to tell but the hook.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,7 @@ type System struct {
 	spawned    atomic.Uint64
 	closing    atomic.Bool
 	top        top
+	nests      sync.Pool // of *nest
 }
 
 // NewSystem makes a system of its own.
@@ -85,6 +87,7 @@ func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
 	if s.patience == 0 {
 		s.patience = defaultShutdownTimeout
 	}
+	s.nests.New = func() any { return newNest() }
 	s.top.nest = newNest(actor.WithGuardian(guardian{s}))
 	return s
 }

@@ -42,14 +42,11 @@ func (c *cell) node() Node {
 func (c *cell) offspring() (children []*cell, failures []int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	children = make([]*cell, 0, len(c.children))
-	for _, child := range c.children {
-		children = append(children, child)
-	}
+	children = c.children.all()
 	slices.SortFunc(children, func(a, b *cell) int { return cmp.Compare(a.number, b.number) })
 	failures = make([]int, len(children))
 	for i, child := range children {
-		failures[i] = c.failures[child.name()]
+		failures[i] = c.children.failures[child.name()]
 	}
 	return children, failures
 }
