@@ -26,7 +26,9 @@ type Config struct {
 // Spec returns the applier of a group, to be spawned by the group.
 func Spec(config Config) kit.Spec {
 	return kit.Spec{
-		New:     func() kit.Actor { return &Actor{config: config} },
+		New: func() kit.Actor {
+			return &Actor{group: config.Group, incarnation: config.Incarnation, begin: &config}
+		},
 		Mailbox: kit.Batched(maxBatch),
 		Log:     config.Log,
 	}
@@ -34,8 +36,10 @@ func Spec(config Config) kit.Spec {
 
 // Actor applies committed entries to a machine.
 type Actor struct {
-	config  Config
-	machine Machine
+	group       wal.GroupID
+	incarnation uint32
+	begin       *Config // nil once the machine is open
+	machine     Machine
 
 	// The state of the machine: everything up to index, which is of this term and under this membership.
 	index, term uint64
@@ -58,13 +62,13 @@ func (a *Actor) Receive(c *kit.Context) {
 
 // open opens the machine at the checkpoint. A failure ends this applier, and its group with it.
 func (a *Actor) open() {
-	checkpoint := a.config.Checkpoint
-	machine, err := a.config.Open(checkpoint.Machine, a.config.Rebuild)
+	checkpoint := a.begin.Checkpoint
+	machine, err := a.begin.Open(checkpoint.Machine, a.begin.Rebuild)
 	if err != nil {
 		panic(fmt.Errorf("open machine at index %d: %w", checkpoint.Index, err))
 	}
 	a.machine, a.index, a.term, a.conf = machine, checkpoint.Index, checkpoint.Term, checkpoint.ConfState
-	a.config.Checkpoint.Machine = nil
+	a.begin = nil
 }
 
 // close ends the applier, possibly after a panic in the middle of a turn: then the run holds those who have
@@ -134,7 +138,7 @@ func (a *Actor) apply(c *kit.Context) {
 		w.ReplyTo.Tell(Proposed{Token: w.Token, Result: result})
 	})
 	if a.run.index != 0 {
-		applied := Applied{Incarnation: a.config.Incarnation, Index: a.run.index, Lead: a.run.lead}
+		applied := Applied{Incarnation: a.incarnation, Index: a.run.index, Lead: a.run.lead}
 		if applied.Lead != 0 {
 			applied.Preparer = a.machine.Lead(applied.Lead)
 		}
@@ -146,7 +150,7 @@ func (a *Actor) apply(c *kit.Context) {
 // capture answers the janitor with the present state. A machine that cannot be captured now may be later,
 // and if it is broken, Apply will say so.
 func (a *Actor) capture(m janitor.Capture) {
-	captured := janitor.Captured{Group: a.config.Group, Index: a.index, Term: a.term, ConfState: a.conf}
+	captured := janitor.Captured{Group: a.group, Index: a.index, Term: a.term, ConfState: a.conf}
 	captured.Flush, captured.Err = a.machine.Capture()
 	m.ReplyTo.Tell(captured)
 }

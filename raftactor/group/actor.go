@@ -34,7 +34,7 @@ type Actor struct {
 	applier   kit.Address // of the same life as core
 	proposals []Propose   // of this turn, not yet given to core
 	told      LeaderChanged
-	bootstrap wal.Update // on its way to the disk
+	bootstrap *wal.Update // on its way to the disk
 }
 
 // Spec returns the actor of a group, to be spawned by the host. log is shared by all groups. A failure of the
@@ -137,7 +137,7 @@ func (a *Actor) found(c *kit.Context) {
 	if err != nil {
 		panic(err)
 	}
-	a.bootstrap = first
+	a.bootstrap = &first
 	a.config.WAL.Tell(walactor.Append{Update: first, ReplyTo: c.Self(), Token: token(a.config.Incarnation, 0)})
 }
 
@@ -148,8 +148,8 @@ func (a *Actor) appended(c *kit.Context, m walactor.Appended) {
 		panic(fmt.Errorf("append to the log of raft group %d: %w", a.config.Group, m.Err))
 	case a.core == nil:
 		first := a.bootstrap
-		a.bootstrap = wal.Update{}
-		a.start(c, bootstrapped(first))
+		a.bootstrap = nil
+		a.start(c, bootstrapped(*first))
 	default:
 		a.core.Appended(m.Token)
 	}
