@@ -14,6 +14,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/actors/partitions"
 	"github.com/chronik-go/chronik/storage"
 	"github.com/chronik-go/chronik/storage/janitor"
 )
@@ -31,6 +32,8 @@ const (
 const (
 	drainTime   = 15 * time.Second
 	abandonTime = 5 * time.Second
+	// electionTime bounds how long a start waits for the leaders of the partitions.
+	electionTime = 5 * time.Second
 )
 
 // errStopping answers who waits for a node that is being stopped.
@@ -54,6 +57,8 @@ type Actor struct {
 	endpoint image.Endpoint
 	waiting  []Await
 	restarts map[string]*kit.Restarts
+	caughtUp bool // the image has all that was committed before this start
+	electing bool // the partitions that exist are getting their leaders
 	stopping *Stop
 	draining bool // requests under way and checkpoints come before the stop
 	err      error
@@ -111,6 +116,10 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onAdminFailed(c, m)
 	case metadata.ImageChanged:
 		a.onImageChanged(c, m)
+	case partitions.LeadersReady:
+		a.serve(c)
+	case electionOver:
+		a.serve(c)
 	case Await:
 		a.onAwait(m)
 	case kit.ChildFailed:
@@ -175,7 +184,30 @@ func (a *Actor) onImageChanged(c *kit.Context, m metadata.ImageChanged) {
 			return
 		}
 	}
-	if a.phase != joining || a.kafka == nil || !registered(m.Image, a.options.Config.NodeID, a.endpoint) {
+	a.caughtUp = a.caughtUp || m.CaughtUp
+	known := a.kafka != nil && registered(m.Image, a.options.Config.NodeID, a.endpoint)
+	if a.phase != joining || !a.caughtUp || !known || a.electing {
+		return
+	}
+	a.electing = true
+	a.awaitLeaders(c, m.Image)
+}
+
+// awaitLeaders has clients wait in the backlog until the partitions that exist have leaders: one that comes
+// too early is told to try again, and many take seconds until they do. The wait is bounded, since one
+// partition that cannot start is no reason to keep the others from serving.
+func (a *Actor) awaitLeaders(c *kit.Context, i *image.Image) {
+	ask := partitions.AwaitLeaders{ReplyTo: c.Self()}
+	for topic := range i.Topics() {
+		ask.Topics = append(ask.Topics, topic.ID)
+	}
+	c.After(electionTime, electionOver{})
+	c.Self().Child(namePartitions).Tell(ask)
+}
+
+// serve lets clients in.
+func (a *Actor) serve(c *kit.Context) {
+	if a.phase != joining {
 		return
 	}
 	a.phase = serving

@@ -9,7 +9,8 @@
 //	mailbox   one by one
 //	blocks    on disk once, when the data directory learns its cluster's id
 //	receives  Stop, Await, storage.Opened, storage.Failed, listener.Bound, listener.Drained, admin.Opened,
-//	          admin.Failed, metadata.ImageChanged, janitor.CheckpointsMade, rebuild
+//	          admin.Failed, metadata.ImageChanged, partitions.LeadersReady, electionOver,
+//	          janitor.CheckpointsMade, rebuild
 //	sends     Ready and Stopped; listener.Open, listener.Drain, metadata.Announce, janitor.CheckpointNow
 //
 // # From nothing to ready
@@ -19,9 +20,10 @@
 //	partitions
 //	listener binds      the port is known and taken; clients that connect wait in the backlog
 //	broker registers    the image names this node and its address
+//	leaders are ready   of the partitions that exist, or 5 s are over
 //	listener opens      the first request is served
 //
-// There is no timer on this way: every step is the answer to the one before.
+// Every step is the answer to the one before.
 //
 // # Repairs
 //

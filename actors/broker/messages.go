@@ -36,5 +36,8 @@ type Stopped struct {
 	Err error
 }
 
+// electionOver is the end of the wait for leaders at the start.
+type electionOver struct{}
+
 // rebuild is the end of the wait before a failed child is built again.
 type rebuild struct{ name string }
