@@ -18,6 +18,7 @@ import (
 // node is a running broker, as much of it as the command needs.
 type node interface {
 	Addr() string                   // of the Kafka listener, with the port it really got
+	AdminAddr() string              // of the HTTP listener, empty without one
 	Done() <-chan error             // gets one value when the node has to stop by itself
 	Stop(ctx context.Context) error // drains, then closes the log
 }
@@ -66,7 +67,7 @@ func start(p process, line *commandLine) int {
 		return stop(p, running, settings.Limits.DrainTime, log)
 	}
 	log.Info().Str("kafka", running.Addr()).Str("advertised", settings.Advertise.Kafka).
-		Str("http", settings.Bind.Metrics).Dur("took", time.Since(begun)).Msg("chronik is ready")
+		Str("http", running.AdminAddr()).Dur("took", time.Since(begun)).Msg("chronik is ready")
 	return serve(p, running, settings.Limits.DrainTime, log)
 }
 

@@ -30,7 +30,8 @@ func newFakeNode() *fakeNode {
 	return &fakeNode{done: make(chan error, 1), stopped: make(chan struct{}), onServe: func() {}, onStop: func(context.Context) error { return nil }}
 }
 
-func (n *fakeNode) Addr() string { return "127.0.0.1:9092" }
+func (n *fakeNode) Addr() string      { return "127.0.0.1:9092" }
+func (n *fakeNode) AdminAddr() string { return "" }
 
 func (n *fakeNode) Done() <-chan error {
 	n.onServe()
