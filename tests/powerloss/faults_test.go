@@ -87,6 +87,16 @@ func fetchAt(client *kgo.Client, offset int64) (batch.Batch, error) {
 	return batch.Batch(got.RecordBatches), kerr.ErrorForCode(got.ErrorCode)
 }
 
+// fetchLed is fetchAt once the partition has its leader: one whose log is damaged gets there by a rebuild.
+func fetchLed(client *kgo.Client, offset int64) (batch.Batch, error) {
+	for end := time.Now().Add(patience); ; {
+		b, err := fetchAt(client, offset)
+		if !errors.Is(err, kerr.NotLeaderForPartition) || time.Now().After(end) {
+			return b, err
+		}
+	}
+}
+
 // TestFailingSyncStopsTheNode: nothing is acked that was not synced, and the node says why it stops.
 func TestFailingSyncStopsTheNode(t *testing.T) {
 	disk := vfs.NewMem()
@@ -124,7 +134,7 @@ func TestFailingSyncStopsTheNode(t *testing.T) {
 	again := startBroker(t, disk.DurableClone())
 	reader := connect(t, again)
 	for n := range acked {
-		if _, err := fetchAt(reader, int64(n)); err != nil {
+		if _, err := fetchLed(reader, int64(n)); err != nil {
 			t.Errorf("record %d was acked: %v", n, err)
 		}
 	}
@@ -178,7 +188,7 @@ func expectDamage(t *testing.T, disk *vfs.Mem, written []string, where string) {
 	client := connect(t, running)
 	refused := 0
 	for n := range written {
-		b, err := fetchAt(client, int64(n))
+		b, err := fetchLed(client, int64(n))
 		switch {
 		case errors.Is(err, kerr.KafkaStorageError):
 			refused++
