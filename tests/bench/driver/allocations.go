@@ -16,8 +16,8 @@ import (
 // Pinned counts of allocations, over the whole way of a request through all actors. They are what the code
 // needs today and a little room for what runs beside; a change that passes them wants a reason.
 const (
-	produceAllocations = 100
-	fetchAllocations   = 40
+	produceAllocations = 125
+	fetchAllocations   = 30
 )
 
 // allocations counts what one small request allocates in the broker, by the counter of its runtime.
@@ -32,7 +32,7 @@ func allocations(ctx context.Context, b *bench) error {
 	}
 	var produced, fetched []float64
 	for range b.sizes.rounds {
-		count, err := node.allocations(ctx, func() (stats.Small, error) { return b.small(ctx, node, 1) })
+		count, err := node.allocations(ctx, func() (stats.Small, error) { return b.small(ctx, node.addr, 1) })
 		if err != nil {
 			return err
 		}

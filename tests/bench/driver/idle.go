@@ -109,14 +109,11 @@ func idlePartitions(ctx context.Context, b *bench) error {
 		}
 	}
 	created := time.Since(begun)
-	if err := awaitQuiet(node.pid()); err != nil {
+	rss, err := b.settled(ctx, node)
+	if err != nil {
 		return err
 	}
-	var rss float64
-	cpu, err := spent(node.pid(), func() (err error) {
-		rss, err = b.settled(ctx, node)
-		return err
-	})
+	cpu, err := spent(node.pid(), func() error { return wait(ctx, b.sizes.settle) })
 	if err != nil {
 		return err
 	}

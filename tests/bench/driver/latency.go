@@ -16,55 +16,90 @@ const (
 	smallWrite = 4096
 )
 
+// writers is one of the two that small requests are sent to.
+type writers struct {
+	addr                string
+	pid                 int
+	single, tail        []float64 // microseconds of one request in flight, p50 and p99
+	rates, gains, costs []float64 // of many: per second, against one, microseconds of CPU each
+}
+
 // latencies finds what a single small produce takes beyond an fdatasync, and what waiting together gains.
+// The floor is asked for the gain too: where its own is below the goal, the machine has too few processors
+// for client and broker.
 func latencies(ctx context.Context, b *bench) error {
+	floor, err := b.startFloor()
+	if err != nil {
+		return err
+	}
+	defer floor.stop()
 	node, err := b.startNode(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer node.kill()
-	if err := createTopic(ctx, node.addr, smallTopic, smallPartitions); err != nil {
-		return err
+	physics, broker := &writers{addr: floor.addr, pid: floor.pid()}, &writers{addr: node.addr, pid: node.pid()}
+	for _, w := range []*writers{physics, broker} {
+		if err := createTopic(ctx, w.addr, smallTopic, smallPartitions); err != nil {
+			return err
+		}
+		if _, err := b.small(ctx, w.addr, smallWriters); err != nil { // warms up
+			return err
+		}
 	}
-	if _, err := b.small(ctx, node, smallWriters); err != nil { // warms up
-		return err
-	}
-	var beyond, tails, gains, syncs, singles, rates, costs []float64
+	var syncs, beyond []float64
 	for range b.sizes.rounds {
 		var sync stats.Small
 		err := ask(ctx, &sync, b.programs.floor, "sync", "-dir", b.dir, "-bytes", smallWrite, "-for", b.sizes.small)
 		if err != nil {
 			return err
 		}
-		single, err := b.small(ctx, node, 1)
-		if err != nil {
-			return err
+		for _, w := range []*writers{physics, broker} {
+			if err := w.measure(ctx, b); err != nil {
+				return err
+			}
 		}
-		var many stats.Small
-		cpu, err := spent(node.pid(), func() (err error) {
-			many, err = b.small(ctx, node, smallWriters)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		beyond, tails = append(beyond, single.P50-sync.P50), append(tails, single.P99)
-		gains = append(gains, many.Rate()/single.Rate())
-		syncs, singles = append(syncs, sync.P50), append(singles, single.P50)
-		rates, costs = append(rates, many.Rate()), append(costs, cpu.Seconds()*1e6/float64(many.Requests))
+		syncs = append(syncs, sync.P50)
+		beyond = append(beyond, broker.single[len(broker.single)-1]-sync.P50)
 	}
+	b.reportLatencies(physics, broker, syncs, beyond)
+	return nil
+}
+
+func (b *bench) reportLatencies(physics, broker *writers, syncs, beyond []float64) {
 	b.report.atMost("one small produce in flight, p50 beyond an fdatasync", 150, "µs", beyond,
-		"p50 %.0f µs, fdatasync %.0f µs, p99 %.0f µs",
-		stats.Median(singles), stats.Median(syncs), stats.Median(tails))
-	b.report.atLeast("64 connections' rate / one connection's", 20, "x", gains,
-		"%.0f requests/s, %.1f µs of broker CPU each", stats.Median(rates), stats.Median(costs))
+		"p50 %.0f µs, p99 %.0f µs; fdatasync %.0f µs; the floor's p50 %.0f µs", stats.Median(broker.single),
+		stats.Median(broker.tail), stats.Median(syncs), stats.Median(physics.single))
+	b.report.atLeast("64 connections' rate / one connection's", 20, "x", broker.gains,
+		"%.0f/s, %.1f µs of CPU each; the floor: %.1f x, %.0f/s, %.1f µs", stats.Median(broker.rates),
+		stats.Median(broker.costs), stats.Median(physics.gains), stats.Median(physics.rates),
+		stats.Median(physics.costs))
+}
+
+// measure sends small requests one by one, then from many connections.
+func (w *writers) measure(ctx context.Context, b *bench) error {
+	single, err := b.small(ctx, w.addr, 1)
+	if err != nil {
+		return err
+	}
+	var many stats.Small
+	cpu, err := spent(w.pid, func() (err error) {
+		many, err = b.small(ctx, w.addr, smallWriters)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.single, w.tail = append(w.single, single.P50), append(w.tail, single.P99)
+	w.rates, w.gains = append(w.rates, many.Rate()), append(w.gains, many.Rate()/single.Rate())
+	w.costs = append(w.costs, cpu.Seconds()*1e6/float64(many.Requests))
 	return nil
 }
 
 // small sends small produce requests, one in flight on each connection.
-func (b *bench) small(ctx context.Context, n *node, connections int) (stats.Small, error) {
+func (b *bench) small(ctx context.Context, addr string, connections int) (stats.Small, error) {
 	var result stats.Small
-	err := ask(ctx, &result, b.programs.load, "small", "-broker", n.addr, "-topic", smallTopic,
+	err := ask(ctx, &result, b.programs.load, "small", "-broker", addr, "-topic", smallTopic,
 		"-partitions", smallPartitions, "-connections", connections, "-for", b.sizes.small)
 	return result, err
 }

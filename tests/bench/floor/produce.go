@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxQueued is how many requests are read ahead; the client has at most five in flight.
-	maxQueued = 64
+	// maxQueued is how many requests and groups may wait; clients have fewer in flight.
+	maxQueued = 256
 	// maxGroup is how many bytes are committed together: half of a file of the log.
 	maxGroup = logFileBytes / 2
 )
@@ -73,12 +73,16 @@ type committer struct {
 	log   *log
 	queue <-chan commit
 
+	answers chan []commit // durable; answered while the next group is being written
+
 	group   []commit
 	records [][]byte
 	touched []*partition
 }
 
 func (l *committer) run() error {
+	l.answers = make(chan []commit, maxQueued)
+	go l.answer()
 	for first := range l.queue {
 		l.gather(first)
 		if err := l.commit(); err != nil {
@@ -88,9 +92,21 @@ func (l *committer) run() error {
 	return nil
 }
 
+// answer sends the answers of durable groups. A client that is gone needs none.
+func (l *committer) answer() {
+	for group := range l.answers {
+		for i := range group {
+			one := &group[i]
+			if one.client.answer(one.header, one.response) == nil {
+				one.client.recycle(one.frame)
+			}
+		}
+	}
+}
+
 // gather takes everything that waits.
 func (l *committer) gather(first commit) {
-	l.group = append(l.group[:0], first)
+	l.group = append(make([]commit, 0, cap(l.group)), first)
 	for bytes := len(first.frame); bytes < maxGroup; {
 		select {
 		case one := <-l.queue:
@@ -102,7 +118,7 @@ func (l *committer) gather(first commit) {
 	}
 }
 
-// commit writes the log, then the segments, then the answers.
+// commit writes the log, then the segments, and hands the answers on.
 func (l *committer) commit() error {
 	l.records = l.records[:0]
 	for i := range l.group {
@@ -119,15 +135,8 @@ func (l *committer) commit() error {
 	if err := l.segments(); err != nil {
 		return err
 	}
-	for i := range l.group {
-		one := &l.group[i]
-		if err := one.client.answer(one.header, one.response); err != nil {
-			return err
-		}
-		one.client.recycle(one.frame)
-	}
-	clear(l.group)
 	clear(l.records)
+	l.answers <- l.group
 	return nil
 }
 
