@@ -1,6 +1,8 @@
 package raftactor
 
 import (
+	"time"
+
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -14,7 +16,11 @@ type Spec struct {
 	Group   wal.GroupID
 	Name    string   // unique on this node; the actor is called group-<name>
 	Replica uint64   // raft's id of this replica: not of the node, never used again after the replica is gone
-	Voters  []uint64 // replicas that found the group; looked at only if the write-ahead log does not know it
+	// Voters are the replicas that found the group; looked at only if the write-ahead log does not know it.
+	// Without any the replica joins a group that exists: it waits for the leader to tell it everything.
+	Voters []uint64
+	// Preferred is the replica that stands for election first; 0 stands for nobody in particular.
+	Preferred uint64
 	// Open opens the machine. It runs in the applier's turn, and again whenever the unit is rebuilt.
 	Open applier.Open
 	// Events gets group.LeaderChanged and Offline.
@@ -109,3 +115,41 @@ type rebuild struct {
 
 // tick is one tick of the clock for all groups that are awake.
 type tick struct{}
+
+// Peer is another node that this one talks to.
+type Peer struct {
+	Node    int32
+	Address string // where it takes the links of its peers
+}
+
+// SetPeers says which nodes there are besides those in the configuration. The next one replaces it.
+type SetPeers struct {
+	Peers []Peer
+}
+
+// Subscribe asks for the events of all links: link.Up, link.Down, link.Greeted, link.Refused. Links that are up
+// are told at once. A subscriber that stops is forgotten.
+type Subscribe struct {
+	Who kit.Address
+}
+
+// Resign asks to hand over all leaderships of this node, and to stand for no election any more, because it
+// is about to stop. Answered with Resigned when none is left or the time is up.
+type Resign struct {
+	Within  time.Duration
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Refuse implements kit.Refusable.
+func (m Resign) Refuse(err error) { m.ReplyTo.Tell(Resigned{Token: m.Token, Err: err}) }
+
+// Resigned answers Resign. Left is how many groups are still led here and have other voters.
+type Resigned struct {
+	Token uint64
+	Left  int
+	Err   error
+}
+
+// IsReply implements kit.Reply.
+func (Resigned) IsReply() {}

@@ -33,6 +33,37 @@ type Machine interface {
 	Close()
 }
 
+// Sharer is what a Machine needs to bring the machine of another replica to its state, and to be brought to
+// that of another one. The methods run in the turn of the applier, like those of Machine.
+type Sharer interface {
+	// Have describes what this machine holds, for Share of another replica's machine; nil for nothing.
+	Have() []byte
+
+	// Share notes the present state for a replica that has have, and returns what reads all that is missing
+	// there. It must be cheap; the Source is read elsewhere, at the same time as later Applies.
+	Share(have []byte) (Source, error)
+
+	// Restore takes the next piece of the Source of another replica, in order; first is set for the first
+	// one. What it brings is committed: an earlier restore that was not finished is void, and what that one
+	// brought may stay. An error says that the pieces cannot be used; the machine is as good as before.
+	//
+	// Entries that come to Apply after that may be of a state that the machine has been brought past. Apply
+	// skips these.
+	Restore(piece []byte, first bool) error
+
+	// Restored comes after the last piece. It makes the state durable and returns what the group opens the
+	// machine with after a restart, as the flush function of Capture does. It may block on disk.
+	Restored() (machine []byte, err error)
+}
+
+// Source reads the state of a machine in pieces. It has one reader, on any goroutine.
+type Source interface {
+	// Next returns the next piece, which belongs to the caller, or io.EOF after the last one.
+	Next() ([]byte, error)
+	// Close gives back what the source holds.
+	Close()
+}
+
 // Preparer turns requests into proposals on the leader. It is owned by the turn of the group's core, runs
 // right before the proposal enters the log, and is dropped on loss of leadership. What it has prepared
 // commits in that order and without gaps, or the Preparer is dropped before it prepares anything else.

@@ -11,6 +11,10 @@ import (
 // ErrBusy refuses a proposal because too much is uncommitted; nothing happened, try again later.
 var ErrBusy = errors.New("too many uncommitted proposals")
 
+// ErrNoTransfer refuses to hand leadership over: the replica wanted is not a voter that is reachable and in
+// sync, or it did not take the leadership in time. The leader leads on.
+var ErrNoTransfer = errors.New("leadership cannot be handed over")
+
 // ErrLostLeadership says that the outcome of a proposal is unknown: it may be committed by the next leader
 // or be gone. The proposer has to find out, or to make his request idempotent.
 var ErrLostLeadership = applier.ErrLostLeadership

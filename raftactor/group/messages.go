@@ -1,6 +1,8 @@
 package group
 
 import (
+	"time"
+
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -42,6 +44,92 @@ type Step struct {
 type Send struct {
 	Group    wal.GroupID
 	Messages []*raftpb.Message
+}
+
+// MembersChanged tells Spec.Events what the leader knows about the replicas of its group; it comes whenever
+// that changes, and only from a replica that leads. All lists are sorted by replica id.
+type MembersChanged struct {
+	Group            wal.GroupID
+	Term             uint64
+	Voters, Learners []uint64
+	// InSync are the members that are reachable and have acknowledged what was committed a second ago; the
+	// leader is among them.
+	InSync []uint64
+	// Joint says that a change of the voters is under way.
+	Joint bool
+}
+
+// CaughtUp tells Spec.Events, once for each start, that this replica has applied everything that was
+// committed when it first heard of a leader.
+type CaughtUp struct {
+	Group wal.GroupID
+	Term  uint64
+}
+
+// Want says which replicas should be members of the group, and which of them stands for election first. All
+// replicas are told whenever that changes; the one that leads takes the steps: who is new joins as a learner and
+// votes when it has caught up, who is not wanted leaves, and a leader that is not wanted hands its
+// leadership over before. A replica that is new takes the place of another one on its node at once, since
+// that one has lost what it knew.
+type Want struct {
+	Voters, Learners []uint64
+	Preferred        uint64 // 0: nobody in particular
+}
+
+// Transfer asks the leader to hand its leadership to a voter that is in sync; to the best one if To is 0.
+// Answered with Transferred.
+type Transfer struct {
+	To      uint64
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Transferred answers Transfer: the leadership has moved if Err is nil. Err is ErrNotLeader, ErrNoTransfer,
+// or kit.ErrStopped.
+type Transferred struct {
+	Group wal.GroupID
+	Token uint64
+	Err   error
+}
+
+// IsReply implements kit.Reply.
+func (Transferred) IsReply() {}
+
+// Refuse implements kit.Refusable.
+func (m Transfer) Refuse(err error) { m.ReplyTo.Tell(Transferred{Token: m.Token, Err: err}) }
+
+// DescribeMembers asks what this replica knows about the members. Answered with MembersDescribed.
+type DescribeMembers struct {
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Refuse implements kit.Refusable.
+func (m DescribeMembers) Refuse(err error) {
+	m.ReplyTo.Tell(MembersDescribed{Token: m.Token, Err: err})
+}
+
+// MembersDescribed answers DescribeMembers. Only a leader knows more of the members than their ids.
+type MembersDescribed struct {
+	Token        uint64
+	Group        wal.GroupID
+	Leader, Term uint64
+	Leads        bool   // this replica is the leader
+	Commit, Last uint64 // indexes
+	Members      []Member
+	Err          error
+}
+
+// IsReply implements kit.Reply.
+func (MembersDescribed) IsReply() {}
+
+// Member is what the leader knows of a replica.
+type Member struct {
+	Replica, Match uint64 // Match is the last index that it is known to have
+	Learner        bool
+	InSync         bool
+	LastContact    time.Time // it was known to be reachable; zero if it never was
+	CaughtUp       time.Time // it was known to have everything; zero if it never was
 }
 
 // Unreachable says that a message to a replica was lost or that its node went down. If it led the group,
