@@ -11,11 +11,17 @@
 //	AlterConfig           AlterConfig            image.TopicConfigured or image.BrokerConfigured
 //	RegisterBroker        RegisterBroker         image.BrokerRegistered
 //	UnregisterBroker      UnregisterBroker       image.BrokerUnregistered
+//	ExpectBroker          ExpectBroker           image.BrokerExpected
+//	ReassignPartition     ReassignPartitions     image.PartitionsReassigned
+//	ReassignPartitions    ReassignPartitions     image.PartitionsReassigned
+//	CompleteReassignment  CompleteReassignment   image.ReassignmentCompleted
 //	AllocateProducerIDs   AllocateProducerIds    image.ProducerIDsAllocated
 //	FormCluster           FormCluster            image.ClusterFormed
 //
+// Drain and Rebalance come to ReassignPartitions of many topics: Planner.Moves turns them into those.
+//
 // Errors are *protocol.Error with the code and the sentence that Kafka's controller gives.
 //
-// The package is pure but for the source of random topic ids. Imported by actors/metadata and by those who
+// The package is pure but for the source of random topic ids, and for what it asks of the running cluster. Imported by actors/metadata and by those who
 // send it requests.
 package controller

@@ -34,7 +34,7 @@ func (p *Planner) placeTopic(tail *image.Image, r CreateTopic) ([]*metadatapb.As
 	if partitions > MaxPartitions {
 		return nil, refuse(protocol.PolicyViolation, "Excessively large number of partitions per request.")
 	}
-	return place(tail, 0, int(partitions), int(replicas))
+	return p.place(tail, 0, int(partitions), int(replicas))
 }
 
 // placeMore decides which brokers hold the new partitions of a topic.
@@ -42,7 +42,7 @@ func (p *Planner) placeMore(tail *image.Image, t *image.Topic, r CreatePartition
 ) ([]*metadatapb.Assignment, error) {
 	replicas, current := len(t.Partitions[0].Replicas), len(t.Partitions)
 	if !r.Assigned {
-		return place(tail, current, int(r.Count)-current, replicas)
+		return p.place(tail, current, int(r.Count)-current, replicas)
 	}
 	assignments := make([]*metadatapb.Assignment, 0, len(r.Assignments))
 	for _, brokers := range r.Assignments {
@@ -126,23 +126,37 @@ func checkAssignment(tail *image.Image, brokers []int32, replicas int) error {
 // number of brokers, shifted by the number of partitions that the cluster has, so that many topics with
 // one partition do not all start on the same broker; the other replicas follow in the same order. The
 // order takes one broker of each rack in turn, which puts neighbours on different racks where it can.
-func place(tail *image.Image, from, count, replicas int) ([]*metadatapb.Assignment, error) {
-	brokers := byRack(tail.Brokers())
-	if len(brokers) == 0 {
+//
+// Brokers that do not run are taken only when there are too few that do, and never as preferred leaders.
+func (p *Planner) place(tail *image.Image, from, count, replicas int) ([]*metadatapb.Assignment, error) {
+	var running, others []*image.Broker
+	for _, broker := range tail.Brokers() {
+		if p.alive(broker.ID) {
+			running = append(running, broker)
+		} else {
+			others = append(others, broker)
+		}
+	}
+	if len(running) == 0 {
 		return nil, refuse(protocol.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): "+
 			"All brokers are currently fenced.", replicas)
 	}
-	if replicas > len(brokers) {
+	if registered := len(running) + len(others); replicas > registered {
 		return nil, refuse(protocol.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): "+
 			"The target replication factor of %d cannot be reached because only %d broker(s) are registered.",
-			replicas, replicas, len(brokers))
+			replicas, replicas, registered)
 	}
+	first, rest := byRack(running), byRack(others)
 	shift := tail.PartitionCount() - from
 	assignments := make([]*metadatapb.Assignment, count)
 	for i := range assignments {
-		chosen := make([]int32, replicas)
-		for n := range chosen {
-			chosen[n] = brokers[(shift+from+i+n)%len(brokers)]
+		at := shift + from + i
+		chosen := make([]int32, 0, replicas)
+		for n := range min(replicas, len(first)) {
+			chosen = append(chosen, first[(at+n)%len(first)])
+		}
+		for n := range replicas - len(chosen) {
+			chosen = append(chosen, rest[(at+n)%len(rest)])
 		}
 		assignments[i] = &metadatapb.Assignment{Brokers: chosen}
 	}

@@ -16,9 +16,17 @@ const MaxPartitions = 10_000
 
 // Planner turns requests into commands. It has no state of its own.
 type Planner struct {
-	broker int32
-	static map[string]string
-	random io.Reader
+	broker  int32
+	static  map[string]string
+	random  io.Reader
+	cluster Cluster
+}
+
+// Cluster is what a Planner knows of the brokers beyond the image: what is measured now. The functions may
+// be nil, and are called on any goroutine.
+type Cluster struct {
+	Alive     func(broker int32) bool           // nil: all are
+	Directory func(broker int32) (string, bool) // that a running broker has; nil: nothing is known
 }
 
 // NewPlanner returns the planner of a broker: static holds the configs of its configuration file by
@@ -29,6 +37,16 @@ func NewPlanner(broker int32, static map[string]string, random io.Reader) (*Plan
 	}
 	return &Planner{broker: broker, static: static, random: random}, nil
 }
+
+// In returns the same planner among the brokers of a cluster.
+func (p *Planner) In(cluster Cluster) *Planner {
+	within := *p
+	within.cluster = cluster
+	return &within
+}
+
+// alive tells whether a broker is known to run.
+func (p *Planner) alive(broker int32) bool { return p.cluster.Alive == nil || p.cluster.Alive(broker) }
 
 // Plan is what comes of a request.
 type Plan struct {
@@ -56,11 +74,22 @@ func (p *Planner) Plan(tail *image.Image, request any) (Plan, error) {
 		command, err := p.alterConfig(tail, r)
 		return finish(tail, command, err, r.ValidateOnly)
 	case RegisterBroker:
-		command, err := registerBroker(r)
+		command, err := p.registerBroker(tail, r)
 		return finish(tail, command, err, false)
 	case UnregisterBroker:
 		command, err := unregisterBroker(tail, r)
 		return finish(tail, command, err, false)
+	case ExpectBroker:
+		command, err := expectBroker(tail, r)
+		return finish(tail, command, err, false)
+	case ReassignPartition:
+		command, err := reassignPartition(tail, r)
+		return finish(tail, command, err, false)
+	case ReassignPartitions:
+		command, err := reassignPartitions(tail, r)
+		return finish(tail, command, err, false)
+	case CompleteReassignment:
+		return completeReassignment(tail, r)
 	case AllocateProducerIDs:
 		command, err := allocateProducerIDs(tail, r)
 		return finish(tail, command, err, false)

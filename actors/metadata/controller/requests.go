@@ -64,18 +64,61 @@ type AlterConfig struct {
 	ValidateOnly bool
 }
 
-// RegisterBroker says that a broker runs.
+// RegisterBroker says that a broker runs. It may be asked for again at any time.
 type RegisterBroker struct {
 	ID        int32
 	Directory [16]byte
 	Endpoints []image.Endpoint
 	Rack      string
+	Raft      string // address that the other brokers reach it at; "" on a cluster of one
+	// Empty says that the broker's directory holds nothing of the metadata log yet.
+	Empty bool
 }
 
-// UnregisterBroker forgets a broker that is gone for good.
+// UnregisterBroker forgets a broker that is gone for good, or that was expected and will not come. It is
+// refused while the broker holds replicas: Drain first.
 type UnregisterBroker struct {
 	ID int32
 }
+
+// ExpectBroker announces a broker, so that the others let it in.
+type ExpectBroker struct {
+	ID          int32
+	Raft, Kafka string // addresses
+}
+
+// ReassignPartition gives a partition replicas on other brokers (KIP-455).
+type ReassignPartition struct {
+	Topic         string
+	Partition     int32
+	Brokers       []int32 // the preferred leader first; nil to call off the reassignment under way
+	AllowRFChange bool    // the number of replicas may change
+}
+
+// ReassignPartitions gives partitions of one topic other replicas, all of them or none. The numbers of
+// replicas may change.
+type ReassignPartitions struct {
+	ID         image.TopicID
+	Partitions []Assignment
+}
+
+// CompleteReassignment says that the Raft group of a partition has the replicas of Target as its voters and
+// no others. It may be said again; then it changes nothing.
+type CompleteReassignment struct {
+	ID        image.TopicID
+	Partition int32
+	Target    []image.ReplicaID // in any order
+}
+
+// Drain moves all replicas of a broker to others. With Force a partition may lose a replica if there is no
+// broker to take it.
+type Drain struct {
+	Broker int32
+	Force  bool
+}
+
+// Rebalance evens out how many replicas and preferred leaders the brokers have.
+type Rebalance struct{}
 
 // AllocateProducerIDs takes the next producer ids for a broker.
 type AllocateProducerIDs struct {
@@ -87,4 +130,5 @@ type AllocateProducerIDs struct {
 type FormCluster struct {
 	ClusterID string
 	Features  map[string]int32
+	Founders  []int32 // nodes that the metadata log begins with as voters; nil for a single node
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
@@ -50,6 +51,12 @@ func (i *Image) apply(command *metadatapb.Command) (Event, error) {
 		return i.allocateProducerIDs(kind.AllocateProducerIds)
 	case *metadatapb.Command_SetFeature:
 		return i.setFeature(kind.SetFeature)
+	case *metadatapb.Command_ReassignPartitions:
+		return i.reassignPartitions(kind.ReassignPartitions)
+	case *metadatapb.Command_CompleteReassignment:
+		return i.completeReassignment(kind.CompleteReassignment)
+	case *metadatapb.Command_ExpectBroker:
+		return i.expectBroker(kind.ExpectBroker.GetBroker())
 	}
 	return nil, conflict("unknown kind of command %T", command.GetKind())
 }
@@ -67,39 +74,8 @@ func (i *Image) formCluster(c *metadatapb.FormCluster) (Event, error) {
 	}
 	i.clusterID = c.GetClusterId()
 	i.features = maps.Clone(c.GetFeatures())
+	i.founders = slices.Compact(slices.Sorted(slices.Values(c.GetFounders())))
 	return ClusterFormed{ClusterID: i.clusterID}, nil
-}
-
-func (i *Image) registerBroker(c *metadatapb.RegisterBroker) (Event, error) {
-	if c.GetId() < 0 || len(c.GetDirectory()) != 16 {
-		return nil, conflict("broker %d with a directory id of %d bytes", c.GetId(), len(c.GetDirectory()))
-	}
-	previous := i.brokers[c.GetId()]
-	broker := &Broker{
-		ID:          c.GetId(),
-		Epoch:       i.version,
-		Incarnation: 1,
-		Directory:   [16]byte(c.GetDirectory()),
-		Endpoints:   endpointsFrom(c.GetEndpoints()),
-		Rack:        c.GetRack(),
-	}
-	if previous != nil {
-		broker.Incarnation = previous.Incarnation
-		if previous.Directory != broker.Directory {
-			broker.Incarnation++
-		}
-	}
-	i.brokers = with(i.brokers, broker.ID, broker)
-	return BrokerRegistered{Broker: broker, Previous: previous}, nil
-}
-
-func (i *Image) unregisterBroker(c *metadatapb.UnregisterBroker) (Event, error) {
-	broker := i.brokers[c.GetId()]
-	if broker == nil {
-		return nil, conflict("broker %d is not registered", c.GetId())
-	}
-	i.brokers = without(i.brokers, broker.ID)
-	return BrokerUnregistered{Broker: broker}, nil
 }
 
 func (i *Image) alterConfig(c *metadatapb.AlterConfig) (Event, error) {

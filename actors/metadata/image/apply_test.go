@@ -148,14 +148,20 @@ func TestWipedBrokerComesBackAsAnotherReplica(t *testing.T) {
 	if again := event.(image.BrokerRegistered); again.Broker.Incarnation != 1 || again.Previous == nil {
 		t.Errorf("same directory: %+v", again.Broker)
 	}
-	i, event = apply(t, i, register(1, 99), create("b", topicID(2), nil, []int32{1}))
-	if i.Broker(1).Incarnation != 2 || i.Broker(1).Epoch >= i.Version() {
+	i, event = apply(t, i, register(1, 99))
+	if i.Broker(1).Incarnation != 2 || i.Broker(1).Epoch != i.Version() {
 		t.Errorf("got %+v", i.Broker(1))
 	}
-	_ = event
-	old, fresh := i.Topic("a").Partitions[0].Replicas[0], i.Topic("b").Partitions[0].Replicas[0]
-	if old != image.NewReplicaID(1, 1) || fresh != image.NewReplicaID(1, 2) || fresh.Broker() != 1 {
-		t.Errorf("replicas %x and %x", old, fresh)
+	if wiped := event.(image.BrokerRegistered); len(wiped.Topics) != 1 || wiped.Topics[0] != i.Topic("a") {
+		t.Errorf("changed topics: %v", wiped.Topics)
+	}
+	i, _ = apply(t, i, create("b", topicID(2), nil, []int32{1}))
+	old, fresh := i.Topic("a").Partitions[0], i.Topic("b").Partitions[0].Replicas[0]
+	if old.Replicas[0] != image.NewReplicaID(1, 2).WithAddition(1) || old.Founders[0] != image.NewReplicaID(1, 1) {
+		t.Errorf("replicas %x, founders %x", old.Replicas, old.Founders)
+	}
+	if fresh != image.NewReplicaID(1, 2) || fresh.Broker() != 1 || !fresh.Founder() {
+		t.Errorf("new replica %x", fresh)
 	}
 }
 

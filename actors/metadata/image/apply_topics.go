@@ -100,9 +100,11 @@ func (i *Image) appendPartitions(old []Partition, added []*metadatapb.Assignment
 			return nil, err
 		}
 		partitions = append(partitions, Partition{
-			Index:    int32(len(partitions)),
-			Group:    i.takeGroup(),
-			Replicas: replicas,
+			Index:        int32(len(partitions)),
+			Group:        i.takeGroup(),
+			Replicas:     replicas,
+			Founders:     replicas,
+			NextAddition: 1,
 		})
 	}
 	return partitions, nil

@@ -16,6 +16,14 @@ type Broker struct {
 	Directory   [16]byte
 	Endpoints   []Endpoint
 	Rack        string // "" when unknown
+	Raft        string // address that the other brokers reach it at; "" on a cluster of one
+	Joined      uint64 // the image version of its first registration
+}
+
+// ExpectedBroker is a broker that has been announced and has not registered yet.
+type ExpectedBroker struct {
+	ID          int32
+	Raft, Kafka string // addresses
 }
 
 // Replica returns the Raft id of what the broker holds.

@@ -9,11 +9,35 @@ type Rejected struct{ Err error }
 // ClusterFormed says that the cluster got its id.
 type ClusterFormed struct{ ClusterID string }
 
-// BrokerRegistered says that a broker registered. Previous is its registration before, or nil.
-type BrokerRegistered struct{ Broker, Previous *Broker }
+// BrokerRegistered says that a broker registered. Previous is its registration before, or nil. Topics are
+// those whose replicas on that broker have other ids now, since it lost its data directory.
+type BrokerRegistered struct {
+	Broker, Previous *Broker
+	Topics           []*Topic
+}
 
-// BrokerUnregistered says that a broker is forgotten.
+// BrokerUnregistered says that a broker is forgotten. Broker is its last registration, or nothing but the id
+// if it never registered.
 type BrokerUnregistered struct{ Broker *Broker }
+
+// BrokerExpected says that a broker is expected to register.
+type BrokerExpected struct{ Expected ExpectedBroker }
+
+// PartitionsReassigned says that partitions of a topic shall have other replicas, or the same ones in
+// another order.
+type PartitionsReassigned struct {
+	Topic      *Topic
+	Partitions []int32
+}
+
+// ReassignmentCompleted says that a partition has the replicas that it shall have.
+type ReassignmentCompleted struct {
+	Topic     *Topic
+	Partition int32
+}
+
+// ReassignmentsPlanned answers requests that come to many reassignments. No command gives it.
+type ReassignmentsPlanned struct{ Partitions int32 }
 
 // TopicCreated says that there is a new topic.
 type TopicCreated struct{ Topic *Topic }
@@ -48,14 +72,18 @@ type FeatureChanged struct {
 	Level int32
 }
 
-func (Rejected) isEvent()             {}
-func (ClusterFormed) isEvent()        {}
-func (BrokerRegistered) isEvent()     {}
-func (BrokerUnregistered) isEvent()   {}
-func (TopicCreated) isEvent()         {}
-func (TopicDeleted) isEvent()         {}
-func (PartitionsCreated) isEvent()    {}
-func (TopicConfigured) isEvent()      {}
-func (BrokerConfigured) isEvent()     {}
-func (ProducerIDsAllocated) isEvent() {}
-func (FeatureChanged) isEvent()       {}
+func (Rejected) isEvent()              {}
+func (ClusterFormed) isEvent()         {}
+func (BrokerRegistered) isEvent()      {}
+func (BrokerUnregistered) isEvent()    {}
+func (BrokerExpected) isEvent()        {}
+func (PartitionsReassigned) isEvent()  {}
+func (ReassignmentCompleted) isEvent() {}
+func (ReassignmentsPlanned) isEvent()  {}
+func (TopicCreated) isEvent()          {}
+func (TopicDeleted) isEvent()          {}
+func (PartitionsCreated) isEvent()     {}
+func (TopicConfigured) isEvent()       {}
+func (BrokerConfigured) isEvent()      {}
+func (ProducerIDsAllocated) isEvent()  {}
+func (FeatureChanged) isEvent()        {}

@@ -23,6 +23,9 @@ type Image struct {
 	collisions     *immutable.Map[string, string] // unified name → name
 	partitions     int
 	brokers        map[int32]*Broker
+	expected       map[int32]ExpectedBroker
+	retired        map[int32]uint32 // the last incarnations of brokers that were unregistered
+	founders       []int32          // ascending; never changed in place
 	defaults       Configs
 	brokerConfigs  map[int32]Configs
 	features       map[string]int32
@@ -104,6 +107,25 @@ func (i *Image) Brokers() []*Broker {
 
 // HasBrokers tells whether any broker is registered.
 func (i *Image) HasBrokers() bool { return len(i.brokers) > 0 }
+
+// Expected returns the brokers that have been announced and have not registered yet, by id.
+func (i *Image) Expected() []ExpectedBroker {
+	expected := make([]ExpectedBroker, 0, len(i.expected))
+	for _, id := range slices.Sorted(maps.Keys(i.expected)) {
+		expected = append(expected, i.expected[id])
+	}
+	return expected
+}
+
+// Founders returns the nodes that the metadata log began with as voters and that have not been unregistered,
+// ascending; none on a cluster that began as a single node.
+func (i *Image) Founders() []int32 { return slices.Clone(i.founders) }
+
+// Known tells whether a node belongs to the cluster: it is registered, expected, or a founder.
+func (i *Image) Known(node int32) bool {
+	_, expected := i.expected[node]
+	return expected || i.brokers[node] != nil || slices.Contains(i.founders, node)
+}
 
 // DefaultConfigs returns the dynamic configs of all brokers.
 func (i *Image) DefaultConfigs() Configs { return i.defaults }

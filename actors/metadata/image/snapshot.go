@@ -36,6 +36,13 @@ func (i *Image) Snapshot() *metadatapb.Snapshot {
 	for _, name := range slices.Sorted(maps.Keys(i.features)) {
 		s.Features = append(s.Features, &metadatapb.Feature{Name: name, Level: i.features[name]})
 	}
+	for _, expected := range i.Expected() {
+		s.Expected = append(s.Expected, expectedTo(expected))
+	}
+	for _, id := range slices.Sorted(maps.Keys(i.retired)) {
+		s.Retired = append(s.Retired, &metadatapb.Retired{Id: id, Incarnation: i.retired[id]})
+	}
+	s.Founders = i.Founders()
 	return s
 }
 
@@ -66,7 +73,8 @@ func corrupt(format string, args ...any) error {
 
 func (i *Image) restoreBrokers(s *metadatapb.Snapshot) error {
 	for _, broker := range s.GetBrokers() {
-		malformed := broker.GetId() < 0 || len(broker.GetDirectory()) != 16 || broker.GetIncarnation() == 0
+		malformed := broker.GetId() < 0 || len(broker.GetDirectory()) != 16 || broker.GetIncarnation() == 0 ||
+			broker.GetIncarnation() > maxIncarnation
 		if malformed || i.brokers[broker.GetId()] != nil {
 			return corrupt("broker %d twice or malformed", broker.GetId())
 		}
@@ -77,6 +85,19 @@ func (i *Image) restoreBrokers(s *metadatapb.Snapshot) error {
 			set(&i.brokerConfigs, configs.GetBroker(), restored)
 		}
 	}
+	for _, expected := range s.GetExpected() {
+		if expected.GetId() < 0 || i.brokers[expected.GetId()] != nil {
+			return corrupt("broker %d expected and registered", expected.GetId())
+		}
+		set(&i.expected, expected.GetId(), expectedFrom(expected))
+	}
+	for _, retired := range s.GetRetired() {
+		if retired.GetIncarnation() == 0 || i.brokers[retired.GetId()] != nil {
+			return corrupt("broker %d retired and registered", retired.GetId())
+		}
+		set(&i.retired, retired.GetId(), retired.GetIncarnation())
+	}
+	i.founders = slices.Compact(slices.Sorted(slices.Values(s.GetFounders())))
 	for _, feature := range s.GetFeatures() {
 		set(&i.features, feature.GetName(), feature.GetLevel())
 	}
@@ -127,11 +148,12 @@ func (i *Image) topicFrom(stored *metadatapb.Topic, groups map[wal.GroupID]bool)
 			return nil, corrupt("partition %s-%d in group %d", topic.Name, index, group)
 		}
 		groups[group] = true
-		replicas := make([]ReplicaID, len(partition.GetReplicas()))
-		for n, replica := range partition.GetReplicas() {
-			replicas[n] = ReplicaID(replica)
+		restored, err := partitionFrom(partition)
+		if err != nil {
+			return nil, err
 		}
-		topic.Partitions[index] = Partition{Index: int32(index), Group: group, Replicas: replicas}
+		restored.Index = int32(index)
+		topic.Partitions[index] = restored
 	}
 	return topic, nil
 }
@@ -144,38 +166,9 @@ func topicTo(topic *Topic) *metadatapb.Topic {
 		Partitions: make([]*metadatapb.Partition, len(topic.Partitions)),
 	}
 	for index, partition := range topic.Partitions {
-		replicas := make([]uint64, len(partition.Replicas))
-		for n, replica := range partition.Replicas {
-			replicas[n] = uint64(replica)
-		}
-		stored.Partitions[index] = &metadatapb.Partition{Group: uint64(partition.Group), Replicas: replicas}
+		stored.Partitions[index] = partitionTo(partition)
 	}
 	return stored
-}
-
-func brokerTo(broker *Broker) *metadatapb.Broker {
-	stored := &metadatapb.Broker{
-		Id:          broker.ID,
-		Epoch:       broker.Epoch,
-		Incarnation: broker.Incarnation,
-		Directory:   broker.Directory[:],
-		Rack:        broker.Rack,
-	}
-	for _, endpoint := range broker.Endpoints {
-		stored.Endpoints = append(stored.Endpoints, EndpointProto(endpoint))
-	}
-	return stored
-}
-
-func brokerFrom(stored *metadatapb.Broker) *Broker {
-	return &Broker{
-		ID:          stored.GetId(),
-		Epoch:       stored.GetEpoch(),
-		Incarnation: stored.GetIncarnation(),
-		Directory:   [16]byte(stored.GetDirectory()),
-		Endpoints:   endpointsFrom(stored.GetEndpoints()),
-		Rack:        stored.GetRack(),
-	}
 }
 
 // EndpointProto returns the durable form of an endpoint, for the command that registers a broker.

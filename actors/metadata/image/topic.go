@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // TopicID is the durable id of a topic (KIP-516). Deleting a topic and creating it again gives another id.
@@ -57,48 +55,6 @@ func (id TopicID) Reserved() bool {
 
 // String returns the text form that Kafka's tools print.
 func (id TopicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
-// ReplicaID is the Raft id of everything that one broker holds on one data directory: the broker's id in
-// the upper half, its incarnation in the lower. A broker that lost its disk comes back with the next
-// incarnation, so that it cannot vote against what it has forgotten.
-type ReplicaID uint64
-
-// NewReplicaID joins a broker id and an incarnation, which starts at 1.
-func NewReplicaID(broker int32, incarnation uint32) ReplicaID {
-	return ReplicaID(uint64(uint32(broker))<<32 | uint64(incarnation))
-}
-
-// Broker returns the broker's id.
-func (r ReplicaID) Broker() int32 { return int32(uint64(r) >> 32) }
-
-// Incarnation returns how many data directories the broker has had, this one included.
-func (r ReplicaID) Incarnation() uint32 { return uint32(r) }
-
-// Partition is one partition of a topic. Immutable.
-type Partition struct {
-	Index    int32
-	Group    wal.GroupID
-	Replicas []ReplicaID // the preferred leader first
-}
-
-// Brokers returns the brokers that hold the partition, the preferred leader first.
-func (p Partition) Brokers() []int32 {
-	brokers := make([]int32, len(p.Replicas))
-	for i, replica := range p.Replicas {
-		brokers[i] = replica.Broker()
-	}
-	return brokers
-}
-
-// ReplicaOn returns the replica of a broker.
-func (p Partition) ReplicaOn(broker int32) (ReplicaID, bool) {
-	for _, replica := range p.Replicas {
-		if replica.Broker() == broker {
-			return replica, true
-		}
-	}
-	return 0, false
-}
 
 // Configs are dynamic configs by name. Never change one that is in an image.
 type Configs map[string]string

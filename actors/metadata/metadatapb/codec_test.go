@@ -26,6 +26,10 @@ func commands() map[string]*Command {
 		"register_broker": {Kind: &Command_RegisterBroker{RegisterBroker: &RegisterBroker{Id: 7, Directory: id,
 			Endpoints: []*Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: 9092, SecurityProtocol: "PLAINTEXT"}},
 			Rack:      "r"}}},
+		"form_cluster_founders": {Kind: &Command_FormCluster{FormCluster: &FormCluster{
+			ClusterId: "AbCdEfGhIjKlMnOpQrStUv", Founders: []int32{1, 2, 3}}}},
+		"register_broker_raft": {Kind: &Command_RegisterBroker{RegisterBroker: &RegisterBroker{Id: 7, Directory: id,
+			Raft: "h:5", Empty: true}}},
 		"unregister_broker": {Kind: &Command_UnregisterBroker{UnregisterBroker: &UnregisterBroker{Id: 7}}},
 		"create_topic": {Kind: &Command_CreateTopic{CreateTopic: &CreateTopic{Name: "orders", Id: id,
 			Partitions: []*Assignment{{Brokers: []int32{1, 2}}, {Brokers: []int32{2, 1}}},
@@ -37,6 +41,12 @@ func commands() map[string]*Command {
 			Name: "orders", Set: map[string]string{"a": "1", "b": "2"}, Remove: []string{"c"}}}},
 		"allocate_producer_ids": {Kind: &Command_AllocateProducerIds{
 			AllocateProducerIds: &AllocateProducerIds{Broker: 7, Count: 1000}}},
+		"reassign_partitions": {Kind: &Command_ReassignPartitions{ReassignPartitions: &ReassignPartitions{Id: id,
+			Partitions: []*Reassignment{{Partition: 1, Brokers: []int32{3, 2}}, {Partition: 2}}}}},
+		"complete_reassignment": {Kind: &Command_CompleteReassignment{CompleteReassignment: &CompleteReassignment{
+			Id: id, Partition: 1, Target: []uint64{1<<32 | 1, 2<<32 | 1<<16 | 1}}}},
+		"expect_broker": {Kind: &Command_ExpectBroker{ExpectBroker: &ExpectBroker{
+			Broker: &Expected{Id: 4, Raft: "h:5", Kafka: "h:9092"}}}},
 		"set_feature": {Kind: &Command_SetFeature{SetFeature: &SetFeature{Name: "f", Level: 3}}},
 	}
 }
@@ -55,6 +65,21 @@ func snapshot() *Snapshot {
 		DefaultConfigs: []*Config{{Name: "x", Value: "y"}},
 		BrokerConfigs:  []*BrokerConfigs{{Broker: 1, Configs: []*Config{{Name: "x", Value: "z"}}}},
 		Features:       []*Feature{{Name: "f", Level: 1}},
+	}
+}
+
+// clusterSnapshot has what only a cluster of several nodes has.
+func clusterSnapshot() *Snapshot {
+	return &Snapshot{ClusterId: "c", Version: 9, NextGroup: 4, Founders: []int32{1, 2, 3},
+		Brokers: []*Broker{{Id: 1, Epoch: 2, Incarnation: 1, Directory: []byte("0123456789abcdef"), Raft: "h:5",
+			Joined: 1}},
+		Topics: []*Topic{{Name: "t", Id: []byte("fedcba9876543210"), Partitions: []*Partition{{Group: 2,
+			Replicas: []uint64{1<<32 | 1, 4<<32 | 2<<16 | 1, 2<<32 | 1, 3<<32 | 1<<16 | 1},
+			Founders: []uint64{1<<32 | 1, 2<<32 | 1}, Adding: []uint64{4<<32 | 2<<16 | 1},
+			Removing: []uint64{2<<32 | 1, 3<<32 | 1<<16 | 1}, Aborted: []uint64{3<<32 | 1<<16 | 1},
+			NextAddition: 3}}}},
+		Expected: []*Expected{{Id: 5, Raft: "h:6", Kafka: "h:9093"}},
+		Retired:  []*Retired{{Id: 6, Incarnation: 2}},
 	}
 }
 
@@ -91,13 +116,15 @@ func TestCommandsReadWhatVersion1Wrote(t *testing.T) {
 }
 
 func TestSnapshotsReadWhatVersion1Wrote(t *testing.T) {
-	data, err := EncodeSnapshot(snapshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoded, err := DecodeSnapshot(golden(t, "snapshot", data))
-	if err != nil || !proto.Equal(decoded, snapshot()) {
-		t.Errorf("got %v, %v", decoded, err)
+	for name, one := range map[string]*Snapshot{"snapshot": snapshot(), "snapshot_cluster": clusterSnapshot()} {
+		data, err := EncodeSnapshot(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := DecodeSnapshot(golden(t, name, data))
+		if err != nil || !proto.Equal(decoded, one) {
+			t.Errorf("%s: got %v, %v", name, decoded, err)
+		}
 	}
 }
 

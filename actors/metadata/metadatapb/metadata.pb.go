@@ -91,6 +91,9 @@ type Command struct {
 	//	*Command_AlterConfig
 	//	*Command_AllocateProducerIds
 	//	*Command_SetFeature
+	//	*Command_ReassignPartitions
+	//	*Command_CompleteReassignment
+	//	*Command_ExpectBroker
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -214,6 +217,33 @@ func (x *Command) GetSetFeature() *SetFeature {
 	return nil
 }
 
+func (x *Command) GetReassignPartitions() *ReassignPartitions {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ReassignPartitions); ok {
+			return x.ReassignPartitions
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCompleteReassignment() *CompleteReassignment {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_CompleteReassignment); ok {
+			return x.CompleteReassignment
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetExpectBroker() *ExpectBroker {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ExpectBroker); ok {
+			return x.ExpectBroker
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -254,6 +284,18 @@ type Command_SetFeature struct {
 	SetFeature *SetFeature `protobuf:"bytes,9,opt,name=set_feature,json=setFeature,proto3,oneof"`
 }
 
+type Command_ReassignPartitions struct {
+	ReassignPartitions *ReassignPartitions `protobuf:"bytes,10,opt,name=reassign_partitions,json=reassignPartitions,proto3,oneof"`
+}
+
+type Command_CompleteReassignment struct {
+	CompleteReassignment *CompleteReassignment `protobuf:"bytes,11,opt,name=complete_reassignment,json=completeReassignment,proto3,oneof"`
+}
+
+type Command_ExpectBroker struct {
+	ExpectBroker *ExpectBroker `protobuf:"bytes,12,opt,name=expect_broker,json=expectBroker,proto3,oneof"`
+}
+
 func (*Command_FormCluster) isCommand_Kind() {}
 
 func (*Command_RegisterBroker) isCommand_Kind() {}
@@ -272,11 +314,18 @@ func (*Command_AllocateProducerIds) isCommand_Kind() {}
 
 func (*Command_SetFeature) isCommand_Kind() {}
 
+func (*Command_ReassignPartitions) isCommand_Kind() {}
+
+func (*Command_CompleteReassignment) isCommand_Kind() {}
+
+func (*Command_ExpectBroker) isCommand_Kind() {}
+
 // FormCluster is the first command of a cluster: it gives the cluster its id and its feature levels.
 type FormCluster struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	Features      map[string]int32       `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Founders      []int32                `protobuf:"varint,3,rep,packed,name=founders,proto3" json:"founders,omitempty"` // nodes that the metadata log began with as voters; empty for a single node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,14 +374,25 @@ func (x *FormCluster) GetFeatures() map[string]int32 {
 	return nil
 }
 
+func (x *FormCluster) GetFounders() []int32 {
+	if x != nil {
+		return x.Founders
+	}
+	return nil
+}
+
 // RegisterBroker says that a broker runs, where clients reach it, and on which data directory. A known
 // id on another directory is a wiped broker: its incarnation goes up by one.
 type RegisterBroker struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Directory     []byte                 `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"` // 16 bytes
-	Endpoints     []*Endpoint            `protobuf:"bytes,3,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Rack          string                 `protobuf:"bytes,4,opt,name=rack,proto3" json:"rack,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Directory []byte                 `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"` // 16 bytes
+	Endpoints []*Endpoint            `protobuf:"bytes,3,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	Rack      string                 `protobuf:"bytes,4,opt,name=rack,proto3" json:"rack,omitempty"`
+	Raft      string                 `protobuf:"bytes,5,opt,name=raft,proto3" json:"raft,omitempty"` // address that the other brokers reach it at
+	// The directory holds nothing yet: the broker was not there when the metadata log began, or has lost what
+	// it held. Such a broker is never taken for the first incarnation of a founder.
+	Empty         bool `protobuf:"varint,6,opt,name=empty,proto3" json:"empty,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,7 +455,21 @@ func (x *RegisterBroker) GetRack() string {
 	return ""
 }
 
-// UnregisterBroker forgets a broker that is gone for good.
+func (x *RegisterBroker) GetRaft() string {
+	if x != nil {
+		return x.Raft
+	}
+	return ""
+}
+
+func (x *RegisterBroker) GetEmpty() bool {
+	if x != nil {
+		return x.Empty
+	}
+	return false
+}
+
+// UnregisterBroker forgets a broker that is gone for good, or that was expected and will not come.
 type UnregisterBroker struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -904,6 +978,280 @@ func (x *SetFeature) GetLevel() int32 {
 	return 0
 }
 
+// ReassignPartitions gives partitions of one topic other replicas. Until the Raft group of a partition has
+// changed its members, the partition has the old replicas too.
+type ReassignPartitions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // 16 bytes
+	Partitions    []*Reassignment        `protobuf:"bytes,2,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReassignPartitions) Reset() {
+	*x = ReassignPartitions{}
+	mi := &file_metadata_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReassignPartitions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReassignPartitions) ProtoMessage() {}
+
+func (x *ReassignPartitions) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReassignPartitions.ProtoReflect.Descriptor instead.
+func (*ReassignPartitions) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReassignPartitions) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *ReassignPartitions) GetPartitions() []*Reassignment {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+// Reassignment is what becomes of one partition.
+type Reassignment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Partition     int32                  `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	Brokers       []int32                `protobuf:"varint,2,rep,packed,name=brokers,proto3" json:"brokers,omitempty"` // the preferred leader first; empty to go back to what was before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reassignment) Reset() {
+	*x = Reassignment{}
+	mi := &file_metadata_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reassignment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reassignment) ProtoMessage() {}
+
+func (x *Reassignment) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reassignment.ProtoReflect.Descriptor instead.
+func (*Reassignment) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Reassignment) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Reassignment) GetBrokers() []int32 {
+	if x != nil {
+		return x.Brokers
+	}
+	return nil
+}
+
+// CompleteReassignment says that the Raft group of a partition has the members that it should have.
+type CompleteReassignment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // 16 bytes
+	Partition     int32                  `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	Target        []uint64               `protobuf:"varint,3,rep,packed,name=target,proto3" json:"target,omitempty"` // replica ids in any order
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompleteReassignment) Reset() {
+	*x = CompleteReassignment{}
+	mi := &file_metadata_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompleteReassignment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompleteReassignment) ProtoMessage() {}
+
+func (x *CompleteReassignment) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompleteReassignment.ProtoReflect.Descriptor instead.
+func (*CompleteReassignment) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CompleteReassignment) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *CompleteReassignment) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *CompleteReassignment) GetTarget() []uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+// ExpectBroker announces a broker that will register.
+type ExpectBroker struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Broker        *Expected              `protobuf:"bytes,1,opt,name=broker,proto3" json:"broker,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExpectBroker) Reset() {
+	*x = ExpectBroker{}
+	mi := &file_metadata_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExpectBroker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExpectBroker) ProtoMessage() {}
+
+func (x *ExpectBroker) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExpectBroker.ProtoReflect.Descriptor instead.
+func (*ExpectBroker) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExpectBroker) GetBroker() *Expected {
+	if x != nil {
+		return x.Broker
+	}
+	return nil
+}
+
+// Expected is a broker that has not registered yet.
+type Expected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Raft          string                 `protobuf:"bytes,2,opt,name=raft,proto3" json:"raft,omitempty"`   // address that the other brokers reach it at
+	Kafka         string                 `protobuf:"bytes,3,opt,name=kafka,proto3" json:"kafka,omitempty"` // address that clients will reach it at
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expected) Reset() {
+	*x = Expected{}
+	mi := &file_metadata_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expected) ProtoMessage() {}
+
+func (x *Expected) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expected.ProtoReflect.Descriptor instead.
+func (*Expected) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Expected) GetId() int32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Expected) GetRaft() string {
+	if x != nil {
+		return x.Raft
+	}
+	return ""
+}
+
+func (x *Expected) GetKafka() string {
+	if x != nil {
+		return x.Kafka
+	}
+	return ""
+}
+
 // Snapshot is the whole image. Lists are sorted, so equal images have equal snapshots.
 type Snapshot struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -916,13 +1264,16 @@ type Snapshot struct {
 	DefaultConfigs []*Config              `protobuf:"bytes,7,rep,name=default_configs,json=defaultConfigs,proto3" json:"default_configs,omitempty"` // of all brokers, by name
 	BrokerConfigs  []*BrokerConfigs       `protobuf:"bytes,8,rep,name=broker_configs,json=brokerConfigs,proto3" json:"broker_configs,omitempty"`    // by broker
 	Features       []*Feature             `protobuf:"bytes,9,rep,name=features,proto3" json:"features,omitempty"`                                   // by name
+	Expected       []*Expected            `protobuf:"bytes,10,rep,name=expected,proto3" json:"expected,omitempty"`                                  // by id
+	Retired        []*Retired             `protobuf:"bytes,11,rep,name=retired,proto3" json:"retired,omitempty"`                                    // by id
+	Founders       []int32                `protobuf:"varint,12,rep,packed,name=founders,proto3" json:"founders,omitempty"`                          // ascending
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_metadata_proto_msgTypes[12]
+	mi := &file_metadata_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1285,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[12]
+	mi := &file_metadata_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1298,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{12}
+	return file_metadata_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Snapshot) GetClusterId() string {
@@ -1013,6 +1364,27 @@ func (x *Snapshot) GetFeatures() []*Feature {
 	return nil
 }
 
+func (x *Snapshot) GetExpected() []*Expected {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
+func (x *Snapshot) GetRetired() []*Retired {
+	if x != nil {
+		return x.Retired
+	}
+	return nil
+}
+
+func (x *Snapshot) GetFounders() []int32 {
+	if x != nil {
+		return x.Founders
+	}
+	return nil
+}
+
 // Broker is a registered broker.
 type Broker struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1022,13 +1394,15 @@ type Broker struct {
 	Directory     []byte                 `protobuf:"bytes,4,opt,name=directory,proto3" json:"directory,omitempty"` // 16 bytes
 	Endpoints     []*Endpoint            `protobuf:"bytes,5,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
 	Rack          string                 `protobuf:"bytes,6,opt,name=rack,proto3" json:"rack,omitempty"`
+	Raft          string                 `protobuf:"bytes,7,opt,name=raft,proto3" json:"raft,omitempty"`
+	Joined        uint64                 `protobuf:"varint,8,opt,name=joined,proto3" json:"joined,omitempty"` // image version of its first registration
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Broker) Reset() {
 	*x = Broker{}
-	mi := &file_metadata_proto_msgTypes[13]
+	mi := &file_metadata_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1414,7 @@ func (x *Broker) String() string {
 func (*Broker) ProtoMessage() {}
 
 func (x *Broker) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[13]
+	mi := &file_metadata_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1427,7 @@ func (x *Broker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broker.ProtoReflect.Descriptor instead.
 func (*Broker) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{13}
+	return file_metadata_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Broker) GetId() int32 {
@@ -1098,6 +1472,73 @@ func (x *Broker) GetRack() string {
 	return ""
 }
 
+func (x *Broker) GetRaft() string {
+	if x != nil {
+		return x.Raft
+	}
+	return ""
+}
+
+func (x *Broker) GetJoined() uint64 {
+	if x != nil {
+		return x.Joined
+	}
+	return 0
+}
+
+// Retired is a broker that was unregistered.
+type Retired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Incarnation   uint32                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // the last one it had
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retired) Reset() {
+	*x = Retired{}
+	mi := &file_metadata_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retired) ProtoMessage() {}
+
+func (x *Retired) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retired.ProtoReflect.Descriptor instead.
+func (*Retired) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Retired) GetId() int32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Retired) GetIncarnation() uint32 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
 // Topic is a topic with its partitions.
 type Topic struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1111,7 +1552,7 @@ type Topic struct {
 
 func (x *Topic) Reset() {
 	*x = Topic{}
-	mi := &file_metadata_proto_msgTypes[14]
+	mi := &file_metadata_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1564,7 @@ func (x *Topic) String() string {
 func (*Topic) ProtoMessage() {}
 
 func (x *Topic) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[14]
+	mi := &file_metadata_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1577,7 @@ func (x *Topic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Topic.ProtoReflect.Descriptor instead.
 func (*Topic) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{14}
+	return file_metadata_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Topic) GetName() string {
@@ -1172,13 +1613,18 @@ type Partition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint64                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
 	Replicas      []uint64               `protobuf:"varint,2,rep,packed,name=replicas,proto3" json:"replicas,omitempty"`
+	Founders      []uint64               `protobuf:"varint,3,rep,packed,name=founders,proto3" json:"founders,omitempty"`                      // what the Raft group began with; empty if that is `replicas`
+	Adding        []uint64               `protobuf:"varint,4,rep,packed,name=adding,proto3" json:"adding,omitempty"`                          // of `replicas`, while it is reassigned
+	Removing      []uint64               `protobuf:"varint,5,rep,packed,name=removing,proto3" json:"removing,omitempty"`                      // of `replicas`, while it is reassigned
+	NextAddition  uint32                 `protobuf:"varint,6,opt,name=next_addition,json=nextAddition,proto3" json:"next_addition,omitempty"` // 0 stands for 1
+	Aborted       []uint64               `protobuf:"varint,7,rep,packed,name=aborted,proto3" json:"aborted,omitempty"`                        // of `removing`, those that were to be added by a reassignment that was changed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_metadata_proto_msgTypes[15]
+	mi := &file_metadata_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1636,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[15]
+	mi := &file_metadata_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1649,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{15}
+	return file_metadata_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Partition) GetGroup() uint64 {
@@ -1220,6 +1666,41 @@ func (x *Partition) GetReplicas() []uint64 {
 	return nil
 }
 
+func (x *Partition) GetFounders() []uint64 {
+	if x != nil {
+		return x.Founders
+	}
+	return nil
+}
+
+func (x *Partition) GetAdding() []uint64 {
+	if x != nil {
+		return x.Adding
+	}
+	return nil
+}
+
+func (x *Partition) GetRemoving() []uint64 {
+	if x != nil {
+		return x.Removing
+	}
+	return nil
+}
+
+func (x *Partition) GetNextAddition() uint32 {
+	if x != nil {
+		return x.NextAddition
+	}
+	return 0
+}
+
+func (x *Partition) GetAborted() []uint64 {
+	if x != nil {
+		return x.Aborted
+	}
+	return nil
+}
+
 // Config is one dynamic config.
 type Config struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1231,7 +1712,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_metadata_proto_msgTypes[16]
+	mi := &file_metadata_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1724,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[16]
+	mi := &file_metadata_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1737,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{16}
+	return file_metadata_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Config) GetName() string {
@@ -1284,7 +1765,7 @@ type BrokerConfigs struct {
 
 func (x *BrokerConfigs) Reset() {
 	*x = BrokerConfigs{}
-	mi := &file_metadata_proto_msgTypes[17]
+	mi := &file_metadata_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1777,7 @@ func (x *BrokerConfigs) String() string {
 func (*BrokerConfigs) ProtoMessage() {}
 
 func (x *BrokerConfigs) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[17]
+	mi := &file_metadata_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1790,7 @@ func (x *BrokerConfigs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BrokerConfigs.ProtoReflect.Descriptor instead.
 func (*BrokerConfigs) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{17}
+	return file_metadata_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BrokerConfigs) GetBroker() int32 {
@@ -1337,7 +1818,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_metadata_proto_msgTypes[18]
+	mi := &file_metadata_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1830,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[18]
+	mi := &file_metadata_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1843,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{18}
+	return file_metadata_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Feature) GetName() string {
@@ -1383,7 +1864,7 @@ var File_metadata_proto protoreflect.FileDescriptor
 
 const file_metadata_proto_rawDesc = "" +
 	"\n" +
-	"\x0emetadata.proto\x12\x13chronik.metadata.v1\"\xcd\x05\n" +
+	"\x0emetadata.proto\x12\x13chronik.metadata.v1\"\xd5\a\n" +
 	"\aCommand\x12E\n" +
 	"\fform_cluster\x18\x01 \x01(\v2 .chronik.metadata.v1.FormClusterH\x00R\vformCluster\x12N\n" +
 	"\x0fregister_broker\x18\x02 \x01(\v2#.chronik.metadata.v1.RegisterBrokerH\x00R\x0eregisterBroker\x12T\n" +
@@ -1394,20 +1875,27 @@ const file_metadata_proto_rawDesc = "" +
 	"\falter_config\x18\a \x01(\v2 .chronik.metadata.v1.AlterConfigH\x00R\valterConfig\x12^\n" +
 	"\x15allocate_producer_ids\x18\b \x01(\v2(.chronik.metadata.v1.AllocateProducerIdsH\x00R\x13allocateProducerIds\x12B\n" +
 	"\vset_feature\x18\t \x01(\v2\x1f.chronik.metadata.v1.SetFeatureH\x00R\n" +
-	"setFeatureB\x06\n" +
-	"\x04kind\"\xb5\x01\n" +
+	"setFeature\x12Z\n" +
+	"\x13reassign_partitions\x18\n" +
+	" \x01(\v2'.chronik.metadata.v1.ReassignPartitionsH\x00R\x12reassignPartitions\x12`\n" +
+	"\x15complete_reassignment\x18\v \x01(\v2).chronik.metadata.v1.CompleteReassignmentH\x00R\x14completeReassignment\x12H\n" +
+	"\rexpect_broker\x18\f \x01(\v2!.chronik.metadata.v1.ExpectBrokerH\x00R\fexpectBrokerB\x06\n" +
+	"\x04kind\"\xd1\x01\n" +
 	"\vFormCluster\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12J\n" +
-	"\bfeatures\x18\x02 \x03(\v2..chronik.metadata.v1.FormCluster.FeaturesEntryR\bfeatures\x1a;\n" +
+	"\bfeatures\x18\x02 \x03(\v2..chronik.metadata.v1.FormCluster.FeaturesEntryR\bfeatures\x12\x1a\n" +
+	"\bfounders\x18\x03 \x03(\x05R\bfounders\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\x8f\x01\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xb9\x01\n" +
 	"\x0eRegisterBroker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x1c\n" +
 	"\tdirectory\x18\x02 \x01(\fR\tdirectory\x12;\n" +
 	"\tendpoints\x18\x03 \x03(\v2\x1d.chronik.metadata.v1.EndpointR\tendpoints\x12\x12\n" +
-	"\x04rack\x18\x04 \x01(\tR\x04rack\"\"\n" +
+	"\x04rack\x18\x04 \x01(\tR\x04rack\x12\x12\n" +
+	"\x04raft\x18\x05 \x01(\tR\x04raft\x12\x14\n" +
+	"\x05empty\x18\x06 \x01(\bR\x05empty\"\"\n" +
 	"\x10UnregisterBroker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\"{\n" +
 	"\bEndpoint\x12\x1a\n" +
@@ -1450,7 +1938,25 @@ const file_metadata_proto_rawDesc = "" +
 	"\n" +
 	"SetFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05level\x18\x02 \x01(\x05R\x05level\"\xc2\x03\n" +
+	"\x05level\x18\x02 \x01(\x05R\x05level\"g\n" +
+	"\x12ReassignPartitions\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12A\n" +
+	"\n" +
+	"partitions\x18\x02 \x03(\v2!.chronik.metadata.v1.ReassignmentR\n" +
+	"partitions\"F\n" +
+	"\fReassignment\x12\x1c\n" +
+	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x18\n" +
+	"\abrokers\x18\x02 \x03(\x05R\abrokers\"\\\n" +
+	"\x14CompleteReassignment\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12\x16\n" +
+	"\x06target\x18\x03 \x03(\x04R\x06target\"E\n" +
+	"\fExpectBroker\x125\n" +
+	"\x06broker\x18\x01 \x01(\v2\x1d.chronik.metadata.v1.ExpectedR\x06broker\"D\n" +
+	"\bExpected\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
+	"\x04raft\x18\x02 \x01(\tR\x04raft\x12\x14\n" +
+	"\x05kafka\x18\x03 \x01(\tR\x05kafka\"\xd1\x04\n" +
 	"\bSnapshot\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x18\n" +
@@ -1462,24 +1968,38 @@ const file_metadata_proto_rawDesc = "" +
 	"\x06topics\x18\x06 \x03(\v2\x1a.chronik.metadata.v1.TopicR\x06topics\x12D\n" +
 	"\x0fdefault_configs\x18\a \x03(\v2\x1b.chronik.metadata.v1.ConfigR\x0edefaultConfigs\x12I\n" +
 	"\x0ebroker_configs\x18\b \x03(\v2\".chronik.metadata.v1.BrokerConfigsR\rbrokerConfigs\x128\n" +
-	"\bfeatures\x18\t \x03(\v2\x1c.chronik.metadata.v1.FeatureR\bfeatures\"\xbf\x01\n" +
+	"\bfeatures\x18\t \x03(\v2\x1c.chronik.metadata.v1.FeatureR\bfeatures\x129\n" +
+	"\bexpected\x18\n" +
+	" \x03(\v2\x1d.chronik.metadata.v1.ExpectedR\bexpected\x126\n" +
+	"\aretired\x18\v \x03(\v2\x1c.chronik.metadata.v1.RetiredR\aretired\x12\x1a\n" +
+	"\bfounders\x18\f \x03(\x05R\bfounders\"\xeb\x01\n" +
 	"\x06Broker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12 \n" +
 	"\vincarnation\x18\x03 \x01(\rR\vincarnation\x12\x1c\n" +
 	"\tdirectory\x18\x04 \x01(\fR\tdirectory\x12;\n" +
 	"\tendpoints\x18\x05 \x03(\v2\x1d.chronik.metadata.v1.EndpointR\tendpoints\x12\x12\n" +
-	"\x04rack\x18\x06 \x01(\tR\x04rack\"\xa2\x01\n" +
+	"\x04rack\x18\x06 \x01(\tR\x04rack\x12\x12\n" +
+	"\x04raft\x18\a \x01(\tR\x04raft\x12\x16\n" +
+	"\x06joined\x18\b \x01(\x04R\x06joined\";\n" +
+	"\aRetired\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x05R\x02id\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\rR\vincarnation\"\xa2\x01\n" +
 	"\x05Topic\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12>\n" +
 	"\n" +
 	"partitions\x18\x03 \x03(\v2\x1e.chronik.metadata.v1.PartitionR\n" +
 	"partitions\x125\n" +
-	"\aconfigs\x18\x04 \x03(\v2\x1b.chronik.metadata.v1.ConfigR\aconfigs\"=\n" +
+	"\aconfigs\x18\x04 \x03(\v2\x1b.chronik.metadata.v1.ConfigR\aconfigs\"\xcc\x01\n" +
 	"\tPartition\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1a\n" +
-	"\breplicas\x18\x02 \x03(\x04R\breplicas\"2\n" +
+	"\breplicas\x18\x02 \x03(\x04R\breplicas\x12\x1a\n" +
+	"\bfounders\x18\x03 \x03(\x04R\bfounders\x12\x16\n" +
+	"\x06adding\x18\x04 \x03(\x04R\x06adding\x12\x1a\n" +
+	"\bremoving\x18\x05 \x03(\x04R\bremoving\x12#\n" +
+	"\rnext_addition\x18\x06 \x01(\rR\fnextAddition\x12\x18\n" +
+	"\aaborted\x18\a \x03(\x04R\aaborted\"2\n" +
 	"\x06Config\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"^\n" +
@@ -1507,31 +2027,37 @@ func file_metadata_proto_rawDescGZIP() []byte {
 }
 
 var file_metadata_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_metadata_proto_goTypes = []any{
-	(Resource)(0),               // 0: chronik.metadata.v1.Resource
-	(*Command)(nil),             // 1: chronik.metadata.v1.Command
-	(*FormCluster)(nil),         // 2: chronik.metadata.v1.FormCluster
-	(*RegisterBroker)(nil),      // 3: chronik.metadata.v1.RegisterBroker
-	(*UnregisterBroker)(nil),    // 4: chronik.metadata.v1.UnregisterBroker
-	(*Endpoint)(nil),            // 5: chronik.metadata.v1.Endpoint
-	(*CreateTopic)(nil),         // 6: chronik.metadata.v1.CreateTopic
-	(*Assignment)(nil),          // 7: chronik.metadata.v1.Assignment
-	(*DeleteTopic)(nil),         // 8: chronik.metadata.v1.DeleteTopic
-	(*CreatePartitions)(nil),    // 9: chronik.metadata.v1.CreatePartitions
-	(*AlterConfig)(nil),         // 10: chronik.metadata.v1.AlterConfig
-	(*AllocateProducerIds)(nil), // 11: chronik.metadata.v1.AllocateProducerIds
-	(*SetFeature)(nil),          // 12: chronik.metadata.v1.SetFeature
-	(*Snapshot)(nil),            // 13: chronik.metadata.v1.Snapshot
-	(*Broker)(nil),              // 14: chronik.metadata.v1.Broker
-	(*Topic)(nil),               // 15: chronik.metadata.v1.Topic
-	(*Partition)(nil),           // 16: chronik.metadata.v1.Partition
-	(*Config)(nil),              // 17: chronik.metadata.v1.Config
-	(*BrokerConfigs)(nil),       // 18: chronik.metadata.v1.BrokerConfigs
-	(*Feature)(nil),             // 19: chronik.metadata.v1.Feature
-	nil,                         // 20: chronik.metadata.v1.FormCluster.FeaturesEntry
-	nil,                         // 21: chronik.metadata.v1.CreateTopic.ConfigsEntry
-	nil,                         // 22: chronik.metadata.v1.AlterConfig.SetEntry
+	(Resource)(0),                // 0: chronik.metadata.v1.Resource
+	(*Command)(nil),              // 1: chronik.metadata.v1.Command
+	(*FormCluster)(nil),          // 2: chronik.metadata.v1.FormCluster
+	(*RegisterBroker)(nil),       // 3: chronik.metadata.v1.RegisterBroker
+	(*UnregisterBroker)(nil),     // 4: chronik.metadata.v1.UnregisterBroker
+	(*Endpoint)(nil),             // 5: chronik.metadata.v1.Endpoint
+	(*CreateTopic)(nil),          // 6: chronik.metadata.v1.CreateTopic
+	(*Assignment)(nil),           // 7: chronik.metadata.v1.Assignment
+	(*DeleteTopic)(nil),          // 8: chronik.metadata.v1.DeleteTopic
+	(*CreatePartitions)(nil),     // 9: chronik.metadata.v1.CreatePartitions
+	(*AlterConfig)(nil),          // 10: chronik.metadata.v1.AlterConfig
+	(*AllocateProducerIds)(nil),  // 11: chronik.metadata.v1.AllocateProducerIds
+	(*SetFeature)(nil),           // 12: chronik.metadata.v1.SetFeature
+	(*ReassignPartitions)(nil),   // 13: chronik.metadata.v1.ReassignPartitions
+	(*Reassignment)(nil),         // 14: chronik.metadata.v1.Reassignment
+	(*CompleteReassignment)(nil), // 15: chronik.metadata.v1.CompleteReassignment
+	(*ExpectBroker)(nil),         // 16: chronik.metadata.v1.ExpectBroker
+	(*Expected)(nil),             // 17: chronik.metadata.v1.Expected
+	(*Snapshot)(nil),             // 18: chronik.metadata.v1.Snapshot
+	(*Broker)(nil),               // 19: chronik.metadata.v1.Broker
+	(*Retired)(nil),              // 20: chronik.metadata.v1.Retired
+	(*Topic)(nil),                // 21: chronik.metadata.v1.Topic
+	(*Partition)(nil),            // 22: chronik.metadata.v1.Partition
+	(*Config)(nil),               // 23: chronik.metadata.v1.Config
+	(*BrokerConfigs)(nil),        // 24: chronik.metadata.v1.BrokerConfigs
+	(*Feature)(nil),              // 25: chronik.metadata.v1.Feature
+	nil,                          // 26: chronik.metadata.v1.FormCluster.FeaturesEntry
+	nil,                          // 27: chronik.metadata.v1.CreateTopic.ConfigsEntry
+	nil,                          // 28: chronik.metadata.v1.AlterConfig.SetEntry
 }
 var file_metadata_proto_depIdxs = []int32{
 	2,  // 0: chronik.metadata.v1.Command.form_cluster:type_name -> chronik.metadata.v1.FormCluster
@@ -1543,27 +2069,34 @@ var file_metadata_proto_depIdxs = []int32{
 	10, // 6: chronik.metadata.v1.Command.alter_config:type_name -> chronik.metadata.v1.AlterConfig
 	11, // 7: chronik.metadata.v1.Command.allocate_producer_ids:type_name -> chronik.metadata.v1.AllocateProducerIds
 	12, // 8: chronik.metadata.v1.Command.set_feature:type_name -> chronik.metadata.v1.SetFeature
-	20, // 9: chronik.metadata.v1.FormCluster.features:type_name -> chronik.metadata.v1.FormCluster.FeaturesEntry
-	5,  // 10: chronik.metadata.v1.RegisterBroker.endpoints:type_name -> chronik.metadata.v1.Endpoint
-	7,  // 11: chronik.metadata.v1.CreateTopic.partitions:type_name -> chronik.metadata.v1.Assignment
-	21, // 12: chronik.metadata.v1.CreateTopic.configs:type_name -> chronik.metadata.v1.CreateTopic.ConfigsEntry
-	7,  // 13: chronik.metadata.v1.CreatePartitions.partitions:type_name -> chronik.metadata.v1.Assignment
-	0,  // 14: chronik.metadata.v1.AlterConfig.resource:type_name -> chronik.metadata.v1.Resource
-	22, // 15: chronik.metadata.v1.AlterConfig.set:type_name -> chronik.metadata.v1.AlterConfig.SetEntry
-	14, // 16: chronik.metadata.v1.Snapshot.brokers:type_name -> chronik.metadata.v1.Broker
-	15, // 17: chronik.metadata.v1.Snapshot.topics:type_name -> chronik.metadata.v1.Topic
-	17, // 18: chronik.metadata.v1.Snapshot.default_configs:type_name -> chronik.metadata.v1.Config
-	18, // 19: chronik.metadata.v1.Snapshot.broker_configs:type_name -> chronik.metadata.v1.BrokerConfigs
-	19, // 20: chronik.metadata.v1.Snapshot.features:type_name -> chronik.metadata.v1.Feature
-	5,  // 21: chronik.metadata.v1.Broker.endpoints:type_name -> chronik.metadata.v1.Endpoint
-	16, // 22: chronik.metadata.v1.Topic.partitions:type_name -> chronik.metadata.v1.Partition
-	17, // 23: chronik.metadata.v1.Topic.configs:type_name -> chronik.metadata.v1.Config
-	17, // 24: chronik.metadata.v1.BrokerConfigs.configs:type_name -> chronik.metadata.v1.Config
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	13, // 9: chronik.metadata.v1.Command.reassign_partitions:type_name -> chronik.metadata.v1.ReassignPartitions
+	15, // 10: chronik.metadata.v1.Command.complete_reassignment:type_name -> chronik.metadata.v1.CompleteReassignment
+	16, // 11: chronik.metadata.v1.Command.expect_broker:type_name -> chronik.metadata.v1.ExpectBroker
+	26, // 12: chronik.metadata.v1.FormCluster.features:type_name -> chronik.metadata.v1.FormCluster.FeaturesEntry
+	5,  // 13: chronik.metadata.v1.RegisterBroker.endpoints:type_name -> chronik.metadata.v1.Endpoint
+	7,  // 14: chronik.metadata.v1.CreateTopic.partitions:type_name -> chronik.metadata.v1.Assignment
+	27, // 15: chronik.metadata.v1.CreateTopic.configs:type_name -> chronik.metadata.v1.CreateTopic.ConfigsEntry
+	7,  // 16: chronik.metadata.v1.CreatePartitions.partitions:type_name -> chronik.metadata.v1.Assignment
+	0,  // 17: chronik.metadata.v1.AlterConfig.resource:type_name -> chronik.metadata.v1.Resource
+	28, // 18: chronik.metadata.v1.AlterConfig.set:type_name -> chronik.metadata.v1.AlterConfig.SetEntry
+	14, // 19: chronik.metadata.v1.ReassignPartitions.partitions:type_name -> chronik.metadata.v1.Reassignment
+	17, // 20: chronik.metadata.v1.ExpectBroker.broker:type_name -> chronik.metadata.v1.Expected
+	19, // 21: chronik.metadata.v1.Snapshot.brokers:type_name -> chronik.metadata.v1.Broker
+	21, // 22: chronik.metadata.v1.Snapshot.topics:type_name -> chronik.metadata.v1.Topic
+	23, // 23: chronik.metadata.v1.Snapshot.default_configs:type_name -> chronik.metadata.v1.Config
+	24, // 24: chronik.metadata.v1.Snapshot.broker_configs:type_name -> chronik.metadata.v1.BrokerConfigs
+	25, // 25: chronik.metadata.v1.Snapshot.features:type_name -> chronik.metadata.v1.Feature
+	17, // 26: chronik.metadata.v1.Snapshot.expected:type_name -> chronik.metadata.v1.Expected
+	20, // 27: chronik.metadata.v1.Snapshot.retired:type_name -> chronik.metadata.v1.Retired
+	5,  // 28: chronik.metadata.v1.Broker.endpoints:type_name -> chronik.metadata.v1.Endpoint
+	22, // 29: chronik.metadata.v1.Topic.partitions:type_name -> chronik.metadata.v1.Partition
+	23, // 30: chronik.metadata.v1.Topic.configs:type_name -> chronik.metadata.v1.Config
+	23, // 31: chronik.metadata.v1.BrokerConfigs.configs:type_name -> chronik.metadata.v1.Config
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_metadata_proto_init() }
@@ -1581,6 +2114,9 @@ func file_metadata_proto_init() {
 		(*Command_AlterConfig)(nil),
 		(*Command_AllocateProducerIds)(nil),
 		(*Command_SetFeature)(nil),
+		(*Command_ReassignPartitions)(nil),
+		(*Command_CompleteReassignment)(nil),
+		(*Command_ExpectBroker)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1588,7 +2124,7 @@ func file_metadata_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_metadata_proto_rawDesc), len(file_metadata_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
