@@ -5,13 +5,14 @@ import (
 	"math"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 )
 
 const (
 	defaultKafkaPort = "9092"
+	defaultWALPort   = "9291"
+	defaultRaftPort  = "5001"
 	// metricsPortBase and the node id make the port of the HTTP listener, so that several nodes on one
 	// machine do not meet.
 	metricsPortBase = 10000
@@ -19,17 +20,20 @@ const (
 	off = "off"
 )
 
-// Complete fills in what follows from other settings and validates the whole: afterwards Bind.Kafka and
-// Advertise.Kafka are HOST:PORT, and Bind.Metrics is too or empty for switched off. An advertised port of
-// 0 stands for the port that the listener really got. It changes nothing when called again.
+// Complete fills in what follows from other settings and validates the whole: afterwards Bind.Kafka,
+// Advertise.Kafka and the addresses of peers are HOST:PORT; Bind.Metrics is too or empty for switched off;
+// Bind.Raft and Advertise.Raft are too or empty for a node that no other can join. An advertised port of 0
+// stands for the port that the listener really got. It changes nothing when called again.
 func (c *Config) Complete() (notes []string, err error) {
 	var found problems
 	if !c.Enabled {
-		c.Peers = nil
+		notes = c.leaveCluster()
 	}
 	c.completePeers(&found)
+	c.completeReplication()
 	c.completeBind(&found)
-	notes = c.completeAdvertise(&found)
+	notes = append(notes, c.completeAdvertise(&found)...)
+	c.completeRaft(&found)
 	c.validate(&found)
 	if len(found) > 0 {
 		return notes, &Error{Problems: found}
@@ -37,21 +41,37 @@ func (c *Config) Complete() (notes []string, err error) {
 	return notes, nil
 }
 
-func (c *Config) completePeers(found *problems) {
-	switch {
-	case len(c.Peers) > 1:
-		found.add("", peersKey, fmt.Sprintf("%d nodes are listed, and this version runs one; "+
-			"keep only the entry of node_id, or set enabled = false to ignore the list", len(c.Peers)))
-	case len(c.Peers) == 1 && c.Peers[0].ID != c.NodeID:
-		found.add("", "node_id",
-			fmt.Sprintf("%d is not among the peers; the only one is %d", c.NodeID, c.Peers[0].ID))
-	case len(c.Peers) == 1 && c.Advertise.Kafka == "":
-		c.Advertise.Kafka = c.Peers[0].Kafka
+// leaveCluster turns the configuration of a cluster's node into that of a node by itself.
+func (c *Config) leaveCluster() (notes []string) {
+	if len(c.Peers) > 1 && (c.ReplicationFactor > 1 || c.MinInsyncReplicas > 1) {
+		c.ReplicationFactor, c.MinInsyncReplicas = 1, 1
+		notes = append(notes, "replication_factor and min_insync_replicas are 1, "+
+			"since enabled = false leaves one node")
+	}
+	c.Peers, c.Bind.Raft, c.Advertise.Raft = nil, "", ""
+	return notes
+}
+
+// Values of settings that follow from the number of nodes.
+const (
+	usualReplication = 3
+	usualInsync      = 2 // with that many copies: one may fail and nothing acknowledged is on one disk alone
+)
+
+func (c *Config) completeReplication() {
+	if c.ReplicationFactor == 0 {
+		c.ReplicationFactor = int16(min(usualReplication, max(1, len(c.Peers))))
+	}
+	if c.MinInsyncReplicas == 0 {
+		c.MinInsyncReplicas = 1
+		if c.ReplicationFactor >= usualReplication {
+			c.MinInsyncReplicas = usualInsync
+		}
 	}
 }
 
 func (c *Config) completeBind(found *problems) {
-	kafka, err := hostPort(c.Bind.Kafka, "0.0.0.0", defaultKafkaPort)
+	kafka, err := hostPort(c.Bind.Kafka, "0.0.0.0", portOf(c.own().Kafka, defaultKafkaPort))
 	if err != nil {
 		found.add("", "bind.kafka", err.Error())
 	}
@@ -77,11 +97,11 @@ func (c *Config) completeAdvertise(found *problems) (notes []string) {
 	if err != nil {
 		return nil // reported by completeBind
 	}
-	host, given := bindHost, c.Advertise.Kafka != ""
-	if wildcard(bindHost) {
-		host = "localhost"
+	if c.Advertise.Kafka == "" {
+		c.Advertise.Kafka = c.own().Kafka
 	}
-	advertised, err := hostPort(c.Advertise.Kafka, host, bindPort)
+	given := c.Advertise.Kafka != ""
+	advertised, err := hostPort(c.Advertise.Kafka, reachable(bindHost), bindPort)
 	if err != nil {
 		found.add("", "advertise.kafka", err.Error())
 		return nil
@@ -101,9 +121,58 @@ func (c *Config) completeAdvertise(found *problems) (notes []string) {
 	return notes
 }
 
+// completeRaft finds the addresses of the listener for other nodes. A node that lists no peer and names no
+// address has none: nobody could be told about it.
+func (c *Config) completeRaft(found *problems) {
+	bindHost, _, err := net.SplitHostPort(c.Bind.Kafka)
+	if err != nil {
+		return // reported by completeBind
+	}
+	own := c.own().Raft
+	if c.Bind.Raft == "" && own == "" {
+		c.Advertise.Raft = ""
+		return
+	}
+	bound, err := hostPort(c.Bind.Raft, bindHost, portOf(own, defaultRaftPort))
+	if err != nil {
+		found.add("", "bind.raft", err.Error())
+		return
+	}
+	c.Bind.Raft = bound
+	if c.Advertise.Raft == "" {
+		c.Advertise.Raft = own
+	}
+	bindHost, bindPort, _ := net.SplitHostPort(bound) // hostPort just made it
+	advertised, err := hostPort(c.Advertise.Raft, reachable(bindHost), bindPort)
+	if err != nil {
+		found.add("", "advertise.raft", err.Error())
+		return
+	}
+	if host, _, _ := net.SplitHostPort(advertised); wildcard(host) {
+		found.add("", "advertise.raft", host+" is an address to listen on; others need one they can connect to")
+	}
+	c.Advertise.Raft = advertised
+}
+
 func wildcard(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "" || err == nil && address.IsUnspecified()
+}
+
+// reachable is the host to tell others when host is listened on and nothing else is known.
+func reachable(host string) string {
+	if wildcard(host) {
+		return "localhost"
+	}
+	return host
+}
+
+// portOf returns the port of a HOST:PORT, and without one the other.
+func portOf(address, other string) string {
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		return port
+	}
+	return other
 }
 
 // hostPort reads HOST, HOST:PORT, :PORT, [IPv6] or [IPv6]:PORT and fills in what is not given.
@@ -148,22 +217,4 @@ func validHost(text string) bool {
 		}
 	}
 	return text != "" && len(text) <= longestName
-}
-
-// parsePeers reads CHRONIK_CLUSTER_PEERS: host:kafka:wal:raft with ids by position, separated by commas.
-func parsePeers(text string) ([]Peer, error) {
-	var peers []Peer
-	for entry := range strings.SplitSeq(text, ",") {
-		parts := strings.Split(strings.TrimSpace(entry), ":")
-		if len(parts) != 4 || slices.Contains(parts, "") {
-			return nil, fmt.Errorf("%q is not host:kafka:wal:raft", entry)
-		}
-		peers = append(peers, Peer{
-			ID:    int32(len(peers) + 1),
-			Kafka: net.JoinHostPort(parts[0], parts[1]),
-			WAL:   net.JoinHostPort(parts[0], parts[2]),
-			Raft:  net.JoinHostPort(parts[0], parts[3]),
-		})
-	}
-	return peers, nil
 }

@@ -9,12 +9,14 @@ type Config struct {
 	NodeID            int32  `toml:"node_id" default:"1" flag:"--node-id" help:"id of this node; stays with the data directory for ever"`
 	DataDir           string `toml:"data_dir" default:"./data" flag:"--data-dir" help:"folder for everything that is kept"`
 	LogLevel          string `toml:"log_level" default:"info" flag:"--log-level" help:"trace, debug, info, warn or error"`
-	ReplicationFactor int16  `toml:"replication_factor" default:"1" help:"copies of a topic made without a replication factor; at most the number of nodes"`
-	MinInsyncReplicas int16  `toml:"min_insync_replicas" default:"1" help:"default of the topic config min.insync.replicas"`
+	Rack              string `toml:"rack" help:"where the node stands (broker.rack): replicas are spread over racks, and clients that name theirs read from a replica in it"`
+	ReplicationFactor int16  `toml:"replication_factor" default:"the number of nodes, 3 at most" help:"copies of a topic made without a replication factor; at most the number of nodes; 0 stands for the default"`
+	MinInsyncReplicas int16  `toml:"min_insync_replicas" default:"2 with three copies or more, else 1" help:"default of the topic config min.insync.replicas; 0 stands for the default"`
 
 	Bind      Bind      `toml:"bind"`
 	Advertise Advertise `toml:"advertise"`
 	Peers     []Peer    `toml:"peers"`
+	PeerTLS   PeerTLS   `toml:"peer_tls"`
 	Topics    Topics    `toml:"topics"`
 	Log       Log       `toml:"log"`
 	Limits    Limits    `toml:"limits"`
@@ -25,27 +27,35 @@ type Config struct {
 
 // Bind says where the node listens. A port of 0 takes a free one.
 type Bind struct {
-	Kafka   string `toml:"kafka" default:"0.0.0.0:9092" env:"CHRONIK_BIND,CHRONIK_BIND_ADDR" flag:"--bind" help:"address of the Kafka listener; HOST, HOST:PORT or :PORT"`
+	Kafka   string `toml:"kafka" default:"all addresses, port of the own [[peers]] entry or 9092" env:"CHRONIK_BIND,CHRONIK_BIND_ADDR" flag:"--bind" help:"address of the Kafka listener; HOST, HOST:PORT or :PORT"`
 	Metrics string `toml:"metrics" default:"127.0.0.1:(10000 + node id)" help:"address of the HTTP listener: metrics, health, admin; off switches it off"`
-	WAL     string `toml:"wal" help:"accepted for clusters' files; Raft carries the log, so no such port is opened"`
-	Raft    string `toml:"raft" help:"accepted for clusters' files; one node opens no such port"`
+	WAL     string `toml:"wal" help:"accepted and not used: Raft carries the log, so no such port is opened"`
+	Raft    string `toml:"raft" default:"host of bind.kafka, port of the own [[peers]] entry" help:"address that the other nodes connect to; a node without [[peers]] opens it only when it is given"`
 }
 
 // Advertise says which addresses others are told.
 type Advertise struct {
-	Kafka     string `toml:"kafka" default:"the bound host, localhost for a wildcard" env:"CHRONIK_ADVERTISE,CHRONIK_ADVERTISED_ADDR" flag:"--advertise" help:"address that clients are told; HOST or HOST:PORT, the port of the listener if none is given"`
+	Kafka     string `toml:"kafka" default:"the own [[peers]] entry, else the bound host, localhost for a wildcard" env:"CHRONIK_ADVERTISE,CHRONIK_ADVERTISED_ADDR" flag:"--advertise" help:"address that clients are told; HOST or HOST:PORT, the port of the listener if none is given"`
 	KafkaPort int32  `toml:"kafka_port" default:"0" env:"CHRONIK_ADVERTISED_PORT" help:"port that clients are told, in place of the one above; 0 leaves it"`
-	Metrics   string `toml:"metrics" help:"accepted for clusters' files; one node tells it to nobody"`
-	WAL       string `toml:"wal" help:"accepted for clusters' files; one node tells it to nobody"`
-	Raft      string `toml:"raft" help:"accepted for clusters' files; one node tells it to nobody"`
+	Metrics   string `toml:"metrics" help:"accepted and not used: nobody is told"`
+	WAL       string `toml:"wal" help:"accepted and not used, as bind.wal"`
+	Raft      string `toml:"raft" default:"the own [[peers]] entry, else as bind.raft" help:"address of this node that the other nodes are told"`
 }
 
-// Peer is one node of a cluster, the same list on all nodes.
+// Peer is one node of a cluster, the same list on all nodes. Complete turns the addresses that are given into
+// HOST:PORT.
 type Peer struct {
 	ID    int32  `toml:"id"`
-	Kafka string `toml:"kafka"`
-	WAL   string `toml:"wal"`
-	Raft  string `toml:"raft"`
+	Kafka string `toml:"kafka"` // what clients are told
+	WAL   string `toml:"wal"`   // accepted and not used, may be empty
+	Raft  string `toml:"raft"`  // what the other nodes connect to
+}
+
+// PeerTLS encrypts the links between nodes, which then prove to each other who they are.
+type PeerTLS struct {
+	Cert string `toml:"cert" help:"PEM file with this node's certificate for the links between nodes; none of the three is plain TCP"`
+	Key  string `toml:"key" help:"PEM file with the certificate's key"`
+	CA   string `toml:"ca" help:"PEM file with the authorities whose certificates the other nodes have"`
 }
 
 // Topics are the rules for making topics.
@@ -66,7 +76,7 @@ type Log struct {
 	IndexBytes             Size          `toml:"index_bytes" default:"10MiB" help:"largest index of a segment (segment.index.bytes)"`
 }
 
-// Limits bound what clients can take.
+// Limits bound what clients and other nodes can take.
 type Limits struct {
 	Connections      int32         `toml:"connections" default:"20000" help:"client connections open at once; one more is closed at once"`
 	IdleTime         time.Duration `toml:"idle_time" default:"10m" help:"a connection silent for so long is closed"`
@@ -79,6 +89,9 @@ type Limits struct {
 	RequestTime      time.Duration `toml:"request_time" default:"30s" help:"any other request is answered within it"`
 	FetchBytes       Size          `toml:"fetch_bytes" default:"55MiB" help:"largest fetch reply, whatever the client asks for (fetch.max.bytes)"`
 	FetchSessions    int32         `toml:"fetch_sessions" default:"1000" help:"incremental fetch sessions kept; beyond it clients send full requests"`
+	PeerQueue        Size          `toml:"peer_queue" default:"64MiB" help:"what waits to be sent to one other node; more is dropped and sent again by Raft, so a slow node costs nobody else"`
+	CatchupRate      Size          `toml:"catchup_rate" default:"512MiB" help:"bytes per second that this node sends to all nodes together that copy what they lack"`
+	Catchups         int32         `toml:"catchups" default:"4" help:"such copies served at once; further ones wait"`
 	DrainTime        time.Duration `toml:"drain_time" default:"15s" help:"time for replies under way when the node is asked to stop"`
 }
 

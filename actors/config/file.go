@@ -62,7 +62,7 @@ func (f *tomlFile) enter(node *unstable.Node) (prefix string, known bool) {
 	name := keyOf(node)
 	switch {
 	case name == peersKey && node.Kind == unstable.ArrayTable:
-		f.config.Peers = append(f.config.Peers, Peer{})
+		f.config.Peers = append(f.config.Peers, Peer{ID: noID})
 		return name + ".", true
 	case name == peersKey:
 		f.problems.add(f.origin(node), name, "is a list; begin each entry with [[peers]]")
@@ -133,7 +133,7 @@ func fits(kind string, value unstable.Kind) bool {
 // peerArray handles peers = [{id = 1, ...}, ...].
 func (f *tomlFile) peerArray(value *unstable.Node) {
 	for entry := value.Children(); entry.Next(); {
-		f.config.Peers = append(f.config.Peers, Peer{})
+		f.config.Peers = append(f.config.Peers, Peer{ID: noID})
 		for inner := entry.Node().Children(); inner.Next(); {
 			if inner.Node().Kind == unstable.KeyValue {
 				f.peer(keyOf(inner.Node()), inner.Node())

@@ -26,7 +26,7 @@ const mostBytes = 1 << 20
 // worth a log line each, such as the address that clients are told when none was configured. The error,
 // if any, is *Error and lists every problem.
 func Load(source Source) (Config, []string, error) {
-	c := Default()
+	c := empty()
 	var found problems
 	switch {
 	case source.Path == "":

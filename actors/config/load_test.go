@@ -109,7 +109,10 @@ func TestEveryProblemNamesKeyReasonAndLine(t *testing.T) {
 		{"[limits]\nproduce_time = 'unlimited'", "limits.produce_time: has to end; unlimited is not possible here"},
 		{"[limits]\nproduce_time = '1us'", "limits.produce_time: 1µs is shorter than 1ms"},
 		{"[limits]\nrequest_memory = '1MiB'", "limits.connection_memory: 128MiB is more than limits.request_memory, 1MiB"},
-		{"[[peers]]\nid = 2", "node_id: 1 is not among the peers; the only one is 2"},
+		{"[[peers]]\nid = 2", "node_id: 1 is not among the ids of the peers: 2"},
+		{"[peer_tls]\ncert = 'x'\nca = 'y'", "peer_tls.key: is missing; [peer_tls] takes cert, key and ca together"},
+		{"[limits]\ncatchups = 0", "limits.catchups: 0 is not between 1 and 1000"},
+		{"rack = '" + strings.Repeat("r", 300) + "'", "rack: has 300 bytes; at most 255 can be"},
 	} {
 		_, _, err := Load(Source{Path: "chronik.toml", Text: []byte(test.text)})
 		var problems *Error
@@ -144,32 +147,6 @@ func TestNonsenseIsRefusedInNoTime(t *testing.T) {
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("%s: took %s", name, took)
 		}
-	}
-}
-
-func TestAClusterIsRefusedWithASentence(t *testing.T) {
-	for name, source := range map[string]Source{
-		"file":        {Path: "f", Text: []byte("[[peers]]\nid = 1\n[[peers]]\nid = 2\n")},
-		"environment": {Environ: []string{"CHRONIK_CLUSTER_PEERS=a:9092:9291:5001,b:9093:9292:5002"}},
-	} {
-		_, _, err := Load(source)
-		if err == nil || !strings.Contains(err.Error(), "peers: 2 nodes are listed, and this version runs one") {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-	c, _ := load(t, "enabled = false\n[[peers]]\nid = 1\n[[peers]]\nid = 2\n", nil, nil)
-	if len(c.Peers) != 0 {
-		t.Errorf("enabled = false kept the peers: %v", c.Peers)
-	}
-}
-
-func TestASinglePeerFromTheEnvironment(t *testing.T) {
-	c, _ := load(t, "", []string{"CHRONIK_CLUSTER_PEERS=alpha:9092:9291:5001"}, nil)
-	if len(c.Peers) != 1 || c.Peers[0].Raft != "alpha:5001" || c.Advertise.Kafka != "alpha:9092" {
-		t.Errorf("got %+v, advertising %q", c.Peers, c.Advertise.Kafka)
-	}
-	if _, _, err := Load(Source{Environ: []string{"CHRONIK_CLUSTER_PEERS=alpha:9092"}}); err == nil {
-		t.Error("an entry without all ports was taken")
 	}
 }
 

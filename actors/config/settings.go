@@ -76,7 +76,7 @@ func kindOf(t reflect.Type) string {
 }
 
 // computed tells whether the default is a sentence about how the value is found, not a value.
-func (s Setting) computed() bool { return s.Kind == "text" && strings.Contains(s.Default, " ") }
+func (s Setting) computed() bool { return strings.Contains(s.Default, " ") }
 
 // find returns the setting with a key.
 func find(key string) (Setting, bool) {
@@ -125,9 +125,16 @@ func setField(field reflect.Value, kind, text string) error {
 	return nil
 }
 
-// Default returns the configuration of an empty file, environment and command line, not yet resolved:
-// addresses that follow from others are empty until Complete.
+// Default returns the configuration of an empty file, environment and command line for a node by itself, not
+// yet resolved: what follows from other settings is empty until Complete.
 func Default() Config {
+	c := empty()
+	c.completeReplication()
+	return c
+}
+
+// empty returns the defaults that follow from nothing else.
+func empty() Config {
 	var c Config
 	for _, s := range settings {
 		if s.Default == "" || s.computed() {

@@ -15,8 +15,10 @@ const (
 	smallestSegment   = 14 // Kafka's own bound: the smallest batch header it can hold
 	smallestWALFile   = 1 << 20
 	smallestRequest   = 1 << 10
+	smallestQueue     = 1 << 20
 	largestRequest    = math.MaxInt32 // a frame's length is a signed 32-bit number
 	largestPartitions = 1_000_000
+	longestRack       = 255
 )
 
 // validate checks every setting by itself and against the others.
@@ -24,11 +26,15 @@ func (c *Config) validate(found *problems) {
 	v := validator{found}
 	v.number("node_id", int64(c.NodeID), 0, math.MaxInt32)
 	v.oneOf("log_level", c.LogLevel, logLevels)
+	if len(c.Rack) > longestRack {
+		v.found.add("", "rack", fmt.Sprintf("has %d bytes; at most %d can be", len(c.Rack), longestRack))
+	}
 	if c.DataDir == "" {
 		v.found.add("", "data_dir", "is empty; name a folder")
 	}
 	v.number("advertise.kafka_port", int64(c.Advertise.KafkaPort), 0, math.MaxUint16)
 	v.replication(c)
+	v.peerTLS(c.PeerTLS)
 	v.number("topics.partitions", int64(c.Topics.Partitions), 1, largestPartitions)
 	v.log(&c.Log)
 	v.limits(c)
@@ -41,18 +47,30 @@ type validator struct{ found *problems }
 
 func (v validator) replication(c *Config) {
 	nodes := max(1, len(c.Peers))
-	if len(c.Peers) <= 1 { // a longer list is refused as a whole
-		if int(c.ReplicationFactor) > nodes {
-			v.found.add("", "replication_factor",
-				fmt.Sprintf("%d is more than the number of nodes, %d", c.ReplicationFactor, nodes))
-		}
-		if c.ReplicationFactor >= 1 && c.MinInsyncReplicas > c.ReplicationFactor {
-			v.found.add("", "min_insync_replicas",
-				fmt.Sprintf("%d is more than replication_factor, %d", c.MinInsyncReplicas, c.ReplicationFactor))
-		}
+	if int(c.ReplicationFactor) > nodes {
+		v.found.add("", "replication_factor",
+			fmt.Sprintf("%d is more than the number of nodes, %d", c.ReplicationFactor, nodes))
+	}
+	if c.ReplicationFactor >= 1 && c.MinInsyncReplicas > c.ReplicationFactor {
+		v.found.add("", "min_insync_replicas",
+			fmt.Sprintf("%d is more than replication_factor, %d", c.MinInsyncReplicas, c.ReplicationFactor))
 	}
 	v.number("replication_factor", int64(c.ReplicationFactor), 1, math.MaxInt16)
 	v.number("min_insync_replicas", int64(c.MinInsyncReplicas), 1, math.MaxInt16)
+}
+
+// peerTLS takes all three files or none: half of them would leave the links open without a word.
+func (v validator) peerTLS(t PeerTLS) {
+	if t == (PeerTLS{}) {
+		return
+	}
+	for _, file := range []struct{ key, path string }{
+		{"peer_tls.cert", t.Cert}, {"peer_tls.key", t.Key}, {"peer_tls.ca", t.CA},
+	} {
+		if file.path == "" {
+			v.found.add("", file.key, "is missing; [peer_tls] takes cert, key and ca together")
+		}
+	}
 }
 
 func (v validator) log(l *Log) {
@@ -80,6 +98,12 @@ func (v validator) limits(c *Config) {
 	v.size("limits.fetch_bytes", l.FetchBytes, 1<<10, math.MaxInt32)
 	v.number("limits.fetch_sessions", int64(l.FetchSessions), 0, math.MaxInt32)
 	v.duration("limits.drain_time", l.DrainTime, 0, false)
+	v.size("limits.peer_queue", l.PeerQueue, smallestQueue, math.MaxInt64)
+	v.size("limits.catchup_rate", l.CatchupRate, smallestQueue, math.MaxInt64)
+	v.number("limits.catchups", int64(l.Catchups), 1, 1000)
+	if c.Bind.Raft != "" { // a batch that never fits the queue would never reach the other replicas
+		v.atMost("log.max_message_bytes", c.Log.MaxMessageBytes, "limits.peer_queue", l.PeerQueue)
+	}
 	// A request is admitted in one piece, so one of the largest size must fit both budgets.
 	v.atMost("limits.request_bytes", l.RequestBytes, "limits.connection_memory", l.ConnectionMemory)
 	v.atMost("limits.connection_memory", l.ConnectionMemory, "limits.request_memory", l.RequestMemory)
