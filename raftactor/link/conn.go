@@ -1,0 +1,77 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/chronik-go/chronik/raftactor/link/wire"
+)
+
+// tcpKeepAlive finds a peer whose machine went away during catch-up. Links have pings of their own.
+var tcpKeepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 5}
+
+// ioBuffer is how much a connection reads or writes with one call of the system at most.
+const ioBuffer = 128 << 10
+
+// connect returns a connection to an address, which is made when the first stream needs it and never again:
+// the back-off of gRPC is not ours.
+func connect(address string, config *tls.Config) (*grpc.ClientConn, error) {
+	transport := insecure.NewCredentials()
+	if config != nil {
+		transport = credentials.NewTLS(config)
+	}
+	dialer := net.Dialer{KeepAliveConfig: tcpKeepAlive}
+	return grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(transport),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}),
+		grpc.WithDefaultCallOptions(
+			grpc.ForceCodecV2(wire.Codec{}),
+			grpc.MaxCallRecvMsgSize(wire.MaxFrame), grpc.MaxCallSendMsgSize(wire.MaxFrame),
+		),
+		grpc.WithInitialWindowSize(wire.Window), grpc.WithInitialConnWindowSize(wire.Window),
+		grpc.WithReadBufferSize(ioBuffer), grpc.WithWriteBufferSize(ioBuffer),
+		grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(), grpc.WithIdleTimeout(0),
+	)
+}
+
+// plain takes the code of gRPC out of an error, which says nothing that its text does not.
+func plain(err error) error {
+	if s, ok := status.FromError(err); ok && s != nil {
+		return errors.New(s.Message())
+	}
+	return err
+}
+
+// LoadTLS returns what both sides of mutual TLS need: the certificate of this node with its key, and the
+// authorities of which the certificates of all peers must come. The files are in PEM.
+func LoadTLS(certificate, key, authorities string) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		return nil, fmt.Errorf("load the certificate for peers: %w", err)
+	}
+	text, err := os.ReadFile(authorities)
+	if err != nil {
+		return nil, fmt.Errorf("load the authorities of peers: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("load the authorities of peers: %s holds no certificate in PEM", authorities)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair},
+		RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	}, nil
+}

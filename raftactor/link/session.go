@@ -1,0 +1,46 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/raftactor/link/wire"
+)
+
+// controlQueue is how many bytes may wait on the control stream. All that belongs there is small.
+const controlQueue = 16 << 20
+
+// errSilent ends a session whose peer does not answer pings.
+var errSilent = errors.New("peer is silent")
+
+// session is a connection whose hello was answered well, until it ends.
+type session struct {
+	attempt uint64
+	hello   Hello // of the peer
+	done    <-chan struct{}
+	cancel  context.CancelCauseFunc
+
+	control, bulk *wire.Outbox
+
+	born  time.Time
+	heard atomic.Int64 // when something arrived last, in nanoseconds since born
+}
+
+// close ends the connection. It returns how many items were not sent.
+func (s *session) close(err error) int {
+	s.cancel(err)
+	return s.control.Close() + s.bulk.Close()
+}
+
+// refusal is the error of an attempt where a node has refused the other.
+type refusal struct{ error }
+
+// reader reads what comes back on the control stream of a session.
+type reader struct {
+	session *session
+	peer    *peer
+	to      kit.Address // of the actor
+}
