@@ -58,7 +58,8 @@ type Notice struct {
 type Incoming struct {
 	From    int32
 	Service Service
-	Body    []byte // belongs to the receiver
+	Timeout time.Duration // how long the asker waited from when it asked
+	Body    []byte        // belongs to the receiver
 	ReplyTo kit.Address
 	Token   uint64
 }
