@@ -18,6 +18,8 @@ type Machine struct {
 	config MachineConfig
 	image  *image.Image
 	index  uint64 // of the last command in the image
+
+	incoming *incoming // image on its way from another replica, nil for none
 }
 
 var _ applier.Machine = (*Machine)(nil)
@@ -57,17 +59,20 @@ func (m *Machine) snapshots() snapshots { return snapshots{fs: m.config.FS, dir:
 // does not understand is an error: a node that skipped it would part from the others.
 func (m *Machine) Apply(entries []applier.Entry) ([]any, error) {
 	results := make([]any, len(entries))
-	events := make([]image.Event, len(entries))
+	events := make([]image.Event, 0, len(entries))
 	for i, entry := range entries {
+		if entry.Index <= m.index {
+			continue // the image came from another replica with this change in it
+		}
 		command, err := metadatapb.DecodeCommand(entry.Data)
 		if err != nil {
 			return nil, fmt.Errorf("apply metadata entry %d: %w", entry.Index, err)
 		}
-		m.image, events[i] = m.image.Apply(command)
-		m.index = entry.Index
-		results[i] = events[i]
+		next, event := m.image.Apply(command)
+		m.image, m.index = next, entry.Index
+		results[i], events = event, append(events, event)
 	}
-	if len(entries) > 0 {
+	if len(events) > 0 {
 		m.publish(events)
 	}
 	return results, nil

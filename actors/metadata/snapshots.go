@@ -36,6 +36,11 @@ type checkpoint struct {
 	crc   uint32
 }
 
+// checkpointOf returns what names the content of a snapshot file.
+func checkpointOf(index uint64, data []byte) checkpoint {
+	return checkpoint{index: index, size: uint64(len(data)), crc: crc32.Checksum(data, castagnoli)}
+}
+
 func (c checkpoint) encode() []byte {
 	data := make([]byte, 0, checkpointSize)
 	data = append(data, checkpointVersion)
@@ -82,7 +87,7 @@ func (s snapshots) write(index uint64, i *image.Image) (checkpoint, error) {
 	if err != nil {
 		return checkpoint{}, err
 	}
-	c := checkpoint{index: index, size: uint64(len(data)), crc: crc32.Checksum(data, castagnoli)}
+	c := checkpointOf(index, data)
 	if err := vfs.MkdirAllSync(s.fs, s.dir); err != nil {
 		return checkpoint{}, fmt.Errorf("write metadata snapshot: %w", err)
 	}
@@ -103,11 +108,11 @@ func (s snapshots) read(c checkpoint) (*image.Image, error) {
 		return nil, fmt.Errorf("read metadata snapshot: %w: %s is not the file that the checkpoint names",
 			metadatapb.ErrCorrupt, name)
 	}
-	stored, err := metadatapb.DecodeSnapshot(data)
+	restored, err := decodeImage(data)
 	if err != nil {
 		return nil, fmt.Errorf("read metadata snapshot %s: %w", name, err)
 	}
-	return image.FromSnapshot(stored)
+	return restored, nil
 }
 
 // removeBefore removes the snapshots older than the one a restart begins with, and what an interrupted
