@@ -31,8 +31,9 @@ type segmentCapture struct {
 
 // Capture remembers where the log stands, which is cheap, and returns a function that makes all of that
 // durable: it syncs the segments, writes and syncs their indexes and the producer snapshot, and returns the
-// State that is durable now. The function may run on any goroutine while appends go on, but flushes of one
-// directory run one at a time. After an error the log takes no more writes.
+// State that is durable now. The function may run on any goroutine while appends go on; flushes of one
+// directory wait for each other, and an older one that comes late does no harm. After an error the log takes no
+// more writes.
 func (l *Log) Capture() (flush func() (State, error), err error) {
 	if err := l.usable(); err != nil {
 		return nil, err
@@ -44,7 +45,10 @@ func (l *Log) Capture() (flush func() (State, error), err error) {
 		}
 	}
 	c := &capture{files: l.files, producers: l.producers.Clone()}
-	c.state = state{start: l.start, end: l.end, first: l.segments[0].base, active: l.active, epochs: l.epochs}
+	c.state = state{
+		start: l.start, end: l.end, first: l.segments[0].base, active: l.active,
+		producersEnd: l.producersEnd, epochs: l.epochs,
+	}
 	c.state.active.indexes = indexes{}
 	l.forgetSynced()
 	for _, s := range l.unsynced {
@@ -103,6 +107,9 @@ func (l *Log) manifest() []manifestEntry {
 // flush makes the captured state durable. The order does not matter: nothing refers to any of it before the
 // returned state is in the write-ahead log.
 func (c *capture) flush() (State, error) {
+	flushing := c.files.flushing()
+	flushing.Lock()
+	defer flushing.Unlock()
 	if err := c.files.failure(); err != nil {
 		return nil, err
 	}
@@ -117,6 +124,9 @@ func (c *capture) write() error {
 		if err := c.segments[i].flush(); err != nil {
 			return err
 		}
+	}
+	if c.wanted <= c.files.manifestWritten.Load() {
+		c.manifest = nil // a later capture was flushed before this one, and its manifest knows more
 	}
 	if c.manifest != nil {
 		if err := c.files.replace(nameManifest, encodeManifest(c.manifest), true); err != nil {
@@ -150,18 +160,22 @@ func (c *capture) writeSnapshot() (*snapshotRef, error) {
 	if last := c.files.snapshot.Load(); last != nil && last.version == c.producers.version {
 		return last, nil
 	}
-	ref := &snapshotRef{offset: c.state.end, version: c.producers.version}
+	ref := &snapshotRef{offset: c.state.producersEnd, version: c.producers.version}
 	c.files.addSnapshot(ref.offset)
 	return ref, c.files.replace(fileName(ref.offset, suffixSnapshot), encodeSnapshot(c.producers), true)
 }
 
-// flush makes one segment durable up to what was captured.
+// flush makes one segment durable up to what was captured. One that was removed meanwhile is needed by no
+// checkpoint that is still to come.
 func (c *segmentCapture) flush() error {
 	s := c.segment
+	if s.gone.Load() {
+		return nil
+	}
 	if c.size > s.logDurable.Load() {
 		h, err := s.acquire()
 		if err != nil && s.gone.Load() {
-			return nil // a later checkpoint has no need of it any more
+			return nil
 		}
 		if err != nil {
 			return err
@@ -202,12 +216,11 @@ func (s *Segment) extend(suffix string, data []byte, durable int64) (int64, erro
 		return durable, nil
 	}
 	name := s.name(suffix)
-	file, err := s.files.fs.OpenReadWrite(name)
-	if vfs.IsNotExist(err) {
-		file, err = s.files.fs.Create(name)
-		s.files.named.Add(1)
-	}
+	file, err := s.openIndex(name)
 	if err != nil {
+		if s.gone.Load() {
+			err = nil
+		}
 		return durable, err
 	}
 	defer file.Close()
@@ -226,6 +239,22 @@ func (s *Segment) extend(suffix string, data []byte, durable int64) (int64, erro
 		return durable, fmt.Errorf("sync %s: %w", name, err)
 	}
 	return int64(len(data)), nil
+}
+
+// openIndex opens an index file for writing and makes it if it does not exist, unless the segment was removed
+// meanwhile: its files must not come back.
+func (s *Segment) openIndex(name string) (vfs.File, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.gone.Load() {
+		return nil, ErrOffsetOutOfRange
+	}
+	file, err := s.files.fs.OpenReadWrite(name)
+	if vfs.IsNotExist(err) {
+		file, err = s.files.fs.Create(name)
+		s.files.named.Add(1)
+	}
+	return file, err
 }
 
 // syncNames makes the names in the directory durable, and the first time the directory's own.

@@ -49,6 +49,18 @@
 // over a .deleted name and a delay: readers that are sending from a file hold it open, and a removal that a
 // crash cuts in half is finished by the next Boot, since the State names the first segment.
 //
+// # Copying from another replica
+//
+//	owner here    Have       tells where this log ends
+//	owner there   Share      notes what its log holds
+//	anybody       Source     reads the missing batches and the producer table in pieces (pieces.go)
+//	owner here    Restore    checks a piece and appends its batches
+//	owner here    Restored   takes over the producer table, flushes, returns the State
+//
+// The log is then ahead of the caller's own entries until these have come as far; the caller shows them to
+// Repeat, which skips what is there. How a log begins anew that ends before the other one's start, and why
+// all of this may stop at any moment, is told in restore.go.
+//
 // # What can be believed
 //
 // The CRC of a batch covers neither its base offset and epoch nor its length. Bytes that this process did

@@ -82,6 +82,24 @@ func (e epochs) end(
 	return e[above-1].Epoch, e[above].Start
 }
 
+// agrees tells whether two histories say the same of the offsets in [from, to).
+func (e epochs) agrees(other epochs, from, to protocol.Offset) bool {
+	if from >= to {
+		return true
+	}
+	if e.at(from) != other.at(from) {
+		return false
+	}
+	for _, history := range []epochs{e, other} {
+		for _, entry := range history {
+			if entry.Start > from && entry.Start < to && e.at(entry.Start) != other.at(entry.Start) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // sound tells whether e is a history that some log could have.
 func (e epochs) sound() bool {
 	for i, entry := range e {

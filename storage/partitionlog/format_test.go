@@ -32,11 +32,16 @@ func sampleState() state {
 }
 
 func TestStateComesBack(t *testing.T) {
-	for _, want := range []state{sampleState(), emptyState()} {
+	behind, level := sampleState(), sampleState()
+	behind.producersEnd, level.producersEnd = 77, level.end
+	if behind.encode()[0] != stateVersionBehind || level.encode()[0] != stateVersion {
+		t.Error("only a state whose producers are behind is of a version that older programs refuse")
+	}
+	for _, want := range []state{behind, level, emptyState()} {
 		got, err := decodeState(want.encode())
 		must(t, err)
 		if !bytes.Equal(got.encode(), want.encode()) || got.end != want.end ||
-			!slices.Equal(got.epochs, want.epochs) || got.active.current != want.active.current ||
+			got.producersEnd != want.producersEnd || !slices.Equal(got.epochs, want.epochs) || got.active.current != want.active.current ||
 			got.active.maxOffset != want.active.maxOffset {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

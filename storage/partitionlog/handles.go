@@ -1,6 +1,7 @@
 package partitionlog
 
 import (
+	"hash/crc32"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +15,9 @@ import (
 type HandleCache struct {
 	files   pool
 	indexes pool
+	// flushing keeps flushes of one directory apart, also those of two Logs that a process had there one
+	// after the other. Directories share the locks by the hash of their names.
+	flushing [64]sync.Mutex
 }
 
 // Defaults of NewHandleCache.
@@ -40,6 +44,12 @@ func (c *HandleCache) OpenFiles() int { return int(c.files.total()) }
 
 // IndexBytes returns how many bytes of indexes are loaded.
 func (c *HandleCache) IndexBytes() int64 { return c.indexes.total() }
+
+// flushing returns the lock that a flush of the directory holds.
+func (f *files) flushing() *sync.Mutex {
+	locks := &f.handles.flushing
+	return &locks[crc32.ChecksumIEEE([]byte(f.dir))%uint32(len(locks))]
+}
 
 // slot is the place of one resource in a pool.
 type slot struct {

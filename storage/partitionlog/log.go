@@ -23,6 +23,10 @@ type Log struct {
 	tail      tail
 	epochs    epochs
 	producers *Producers
+	// producersEnd says what producers is the result of: all batches below it. It is the end of the log,
+	// except between a Restore that jumped over what was deleted and the moment when its last piece, or the
+	// entries that it jumped over, have arrived.
+	producersEnd protocol.Offset
 
 	// unsynced are the segments that a flush may have to sync, ascending.
 	unsynced []*Segment
@@ -33,6 +37,7 @@ type Log struct {
 	// epochsWritten is the history that leader-epoch-checkpoint holds.
 	epochsWritten epochs
 	closed        bool
+	restoring     *restore // nil while no Restore is under way
 	buffers       [][]byte // reused by Append
 }
 
@@ -154,7 +159,10 @@ func (l *Log) take(b batch.Batch) {
 	}
 	l.tail = l.tail.with(int32(base-l.active.base), l.active.size)
 	l.active.add(last, b.MaxTimestamp(), len(b), l.config.IndexIntervalBytes)
-	l.producers.Update(b)
+	if l.producersEnd == base {
+		l.producers.Update(b)
+		l.producersEnd = last + 1
+	}
 	l.end = last + 1
 }
 
@@ -233,6 +241,15 @@ func (r *replay) decide(l *Log, b batch.Batch) (decided, roll bool) {
 		return true, false
 	}
 	return false, false
+}
+
+// over tells whether the log may begin a segment of its own accord: what was written before either begins one
+// here too or is written again. A Restore may raise the log start to an end that had no segment before.
+func (r *replay) over(l *Log) bool {
+	if len(r.bases) > 0 {
+		return r.bases[0] == l.end
+	}
+	return r.size <= l.active.size
 }
 
 // trim is called before the active segment is closed. Beyond the bytes that were written again there may be

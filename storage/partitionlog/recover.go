@@ -71,6 +71,7 @@ func (o *opening) run() error {
 	}
 	l := o.log
 	l.start, l.end, l.epochs = o.state.start, o.state.end, o.state.epochs
+	l.producersEnd = o.state.producersEnd
 	l.publish()
 	return nil
 }

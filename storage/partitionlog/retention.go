@@ -19,7 +19,7 @@ func (l *Log) AdvanceStart(start protocol.Offset) error {
 	if start <= l.start {
 		return nil
 	}
-	if start == l.end && l.active.size > 0 {
+	if start == l.end && l.active.size > 0 && l.replay.over(l) {
 		if err := l.load(); err != nil {
 			return l.files.fail(err)
 		}

@@ -27,16 +27,25 @@ import (
 //	snapshot offset + 1     varint   of the producer snapshot, 0: no producers
 //	number of epochs        varint
 //	  epoch, start          varint, varint   each as the difference from the one before
+//	end of the producers    varint   version 2 only, see Log.producersEnd; in version 1 it is the end
 //	CRC-32C                 uint32   of everything before
+//
+// Version 2 is written only while the producer table is behind the log, that is when a Restore was
+// interrupted, so that an older program can go on with the log at nearly all times.
 type State []byte
 
-const stateVersion = 1
+// The versions of a State.
+const (
+	stateVersion       = 1
+	stateVersionBehind = 2
+)
 
 // state is a decoded State.
 type state struct {
 	start, end     protocol.Offset
 	first          protocol.Offset
 	active         indexBuilder // without the entries
+	producersEnd   protocol.Offset
 	snapshotOffset protocol.Offset
 	epochs         epochs
 }
@@ -47,7 +56,11 @@ func emptyState() state { return state{active: newIndexBuilder(0), snapshotOffse
 func (s *state) encode() State {
 	a := &s.active
 	data := make([]byte, 0, 96+8*len(s.epochs))
-	data = append(data, stateVersion)
+	version := byte(stateVersion)
+	if s.producersEnd < s.end {
+		version = stateVersionBehind
+	}
+	data = append(data, version)
 	for _, value := range []int64{int64(s.start), int64(s.end), int64(s.first), int64(a.base), a.size} {
 		data = binary.AppendUvarint(data, uint64(value))
 	}
@@ -60,12 +73,9 @@ func (s *state) encode() State {
 	data = binary.AppendVarint(data, a.maxTimestamp)
 	data = binary.AppendUvarint(data, uint64(a.maxOffset-a.base))
 	data = binary.AppendUvarint(data, uint64(s.snapshotOffset+1))
-	data = binary.AppendUvarint(data, uint64(len(s.epochs)))
-	before := epochStart{}
-	for _, entry := range s.epochs {
-		data = binary.AppendUvarint(data, uint64(entry.Epoch-before.Epoch))
-		data = binary.AppendUvarint(data, uint64(entry.Start-before.Start))
-		before = entry
+	data = s.epochs.encode(data)
+	if version == stateVersionBehind {
+		data = binary.AppendUvarint(data, uint64(s.producersEnd))
 	}
 	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
 }
@@ -78,7 +88,7 @@ func decodeState(data State) (state, error) {
 	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) {
 		return state{}, errState
 	}
-	if data[0] != stateVersion {
+	if data[0] != stateVersion && data[0] != stateVersionBehind {
 		return state{}, fmt.Errorf("%w that this version can read: it is of version %d, written by a newer one",
 			errState, data[0])
 	}
@@ -94,6 +104,10 @@ func decodeState(data State) (state, error) {
 	a.maxOffset = a.base + d.offset()
 	s.snapshotOffset = d.offset() - 1
 	s.epochs = d.epochs()
+	s.producersEnd = s.end
+	if data[0] == stateVersionBehind {
+		s.producersEnd = d.offset()
+	}
 	if d.failed || len(d.data) > 0 || !s.sound() {
 		return state{}, errState
 	}
@@ -109,7 +123,8 @@ func (s *state) sound() bool {
 	if n := len(s.epochs); n > 0 && s.epochs[n-1].Start > s.end {
 		return false
 	}
-	return s.start <= s.end && s.first <= s.start && s.first <= a.base && a.base <= s.end && a.maxOffset <= s.end
+	return s.producersEnd <= s.end && s.start <= s.end && s.first <= s.start && s.first <= a.base &&
+		a.base <= s.end && a.maxOffset <= s.end
 }
 
 // decoder takes bytes apart and remembers whether one was missing.
@@ -166,6 +181,18 @@ func (d *decoder) uint32() uint32 {
 	value := binary.BigEndian.Uint32(d.data)
 	d.data = d.data[4:]
 	return value
+}
+
+// encode appends the history to data in the form that decoder.epochs reads.
+func (e epochs) encode(data []byte) []byte {
+	data = binary.AppendUvarint(data, uint64(len(e)))
+	before := epochStart{}
+	for _, entry := range e {
+		data = binary.AppendUvarint(data, uint64(entry.Epoch-before.Epoch))
+		data = binary.AppendUvarint(data, uint64(entry.Start-before.Start))
+		before = entry
+	}
+	return data
 }
 
 // epochs reads the history. Each entry takes two bytes at least, which bounds what is taken on trust.
