@@ -1,6 +1,7 @@
 package datadir
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -8,20 +9,23 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
 const lockName = ".lock"
 
-// Dir is a data directory that this process holds. It has one owner; only Close may be called by somebody
-// else.
+// Dir is a data directory that this process holds. Any goroutine may use it.
 type Dir struct {
 	fsys vfs.FS
 	path string
 	lock vfs.File
+
+	mu   sync.Mutex // also held while meta is written, so that no change of it gets lost
 	meta meta
 }
 
@@ -53,13 +57,34 @@ func Open(fsys vfs.FS, dir string, nodeID int32) (*Dir, error) {
 func (d *Dir) Path(name string) string { return path.Join(d.path, name) }
 
 // NodeID returns the node that the directory belongs to.
-func (d *Dir) NodeID() int32 { return d.meta.nodeID }
+func (d *Dir) NodeID() int32 { return d.card().nodeID }
 
 // ID returns the id of the directory, in Kafka's form of a UUID: 22 characters of URL-safe base64.
-func (d *Dir) ID() string { return d.meta.directoryID }
+func (d *Dir) ID() string { return d.card().directoryID }
 
 // ClusterID returns the cluster that the directory belongs to; empty if it never was part of one.
-func (d *Dir) ClusterID() string { return d.meta.clusterID }
+func (d *Dir) ClusterID() string { return d.card().clusterID }
+
+// Founders returns whom this node saw fresh when it decided to found a cluster, itself included; nil if it
+// never did. A node that was one of them may then join in founding that cluster, and no other.
+func (d *Dir) Founders() []Founder { return slices.Clone(d.card().founders) }
+
+// Incarnation returns which incarnation of the node's replica of the metadata this directory holds, 0 if that
+// is not known yet.
+func (d *Dir) Incarnation() uint32 { return d.card().incarnation }
+
+// Fresh tells whether the directory knows of no cluster at all: it has never founded one, was never told
+// which one it belongs to and holds no replica of the metadata.
+func (d *Dir) Fresh() bool {
+	m := d.card()
+	return m.clusterID == "" && len(m.founders) == 0 && m.incarnation == 0
+}
+
+func (d *Dir) card() meta {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.meta
+}
 
 // JoinCluster notes, durably, that the directory belongs to a cluster from now on. It is refused with a
 // *[RefusedError] if it belongs to another one.
@@ -67,16 +92,68 @@ func (d *Dir) JoinCluster(id string) error {
 	if id == "" || strings.ContainsAny(id, "\r\n") || strings.TrimSpace(id) != id {
 		return fmt.Errorf("cluster id %q is not valid", id)
 	}
-	switch d.meta.clusterID {
-	case id:
+	return d.change(func(m *meta) error {
+		if m.clusterID != "" && m.clusterID != id {
+			return d.refuse("belongs to cluster %s, this node is to join cluster %s; "+
+				"use another directory, or configure the peers of the right cluster", m.clusterID, id)
+		}
+		m.clusterID = id
 		return nil
-	case "":
-	default:
-		return d.refuse("belongs to cluster %s, this node is to join cluster %s; "+
-			"use another directory, or configure the peers of the right cluster", d.meta.clusterID, id)
+	})
+}
+
+// Found notes, durably, with whom this node founds a cluster. It must be noted before the node does anything
+// by which a cluster could come to be. A directory that is part of a cluster is refused with a
+// *[RefusedError], and so is a second founding by others: the first one may have succeeded.
+func (d *Dir) Found(founders []Founder) error {
+	if err := checkFounders(founders); err != nil {
+		return fmt.Errorf("found a cluster: %w", err)
 	}
+	return d.change(func(m *meta) error {
+		switch {
+		case slices.Equal(m.founders, founders):
+			return nil
+		case m.clusterID != "":
+			return d.refuse("belongs to cluster %s and cannot found another one; use an empty directory", m.clusterID)
+		case len(m.founders) > 0:
+			return d.refuse("was to found a cluster with the nodes %s, and cannot found one with %s; bring these "+
+				"nodes back, or use an empty directory", formatFounders(m.founders), formatFounders(founders))
+		case m.incarnation != 0:
+			return d.refuse("is to join a cluster that exists and cannot found one; use an empty directory")
+		}
+		m.founders = slices.Clone(founders)
+		return nil
+	})
+}
+
+// SetIncarnation notes, durably, which incarnation of the node's metadata replica this directory holds. It
+// never changes: what one incarnation has promised another one must not forget. Another number is refused
+// with a *[RefusedError].
+func (d *Dir) SetIncarnation(incarnation uint32) error {
+	if incarnation == 0 {
+		return errors.New("incarnation 0 stands for none")
+	}
+	return d.change(func(m *meta) error {
+		if m.incarnation != 0 && m.incarnation != incarnation {
+			return d.refuse("holds incarnation %d of node %d, the cluster knows it as incarnation %d; "+
+				"use an empty directory", m.incarnation, m.nodeID, incarnation)
+		}
+		m.incarnation = incarnation
+		return nil
+	})
+}
+
+// change replaces the identity card by a changed one, unless there is nothing to change.
+func (d *Dir) change(edit func(m *meta) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	next := d.meta
-	next.clusterID = id
+	if err := edit(&next); err != nil {
+		return err
+	}
+	if bytes.Equal(next.encode(), d.meta.encode()) {
+		return nil
+	}
 	if err := d.write(next); err != nil {
 		return err
 	}

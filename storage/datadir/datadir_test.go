@@ -3,7 +3,9 @@ package datadir
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chronik-go/chronik/storage/vfs"
@@ -130,21 +132,97 @@ func TestWhatBelongsToOthersIsRefused(t *testing.T) {
 	}
 }
 
+func TestFoundersAndIncarnationLastOverRestarts(t *testing.T) {
+	fs := vfs.NewMem()
+	d := mustOpen(t, fs, 3)
+	if !d.Fresh() || d.Founders() != nil || d.Incarnation() != 0 {
+		t.Fatalf("got founders %v, incarnation %d of a new directory", d.Founders(), d.Incarnation())
+	}
+	founders := []Founder{{3, d.ID()}, {1, "oFoBAm9dTbCUnMPJOFGHZg"}, {2147483647, "-_"}}
+	must(t, d.Found(founders))
+	must(t, d.Found(founders))
+	d = mustOpen(t, fs.DurableClone(), 3)
+	if d.Fresh() || !slices.Equal(d.Founders(), founders) {
+		t.Fatalf("got founders %v, want %v", d.Founders(), founders)
+	}
+	assertRefused(t, d.Found(founders[:2]), "oFoBAm9dTbCUnMPJOFGHZg", "use an empty directory")
+	fs = vfs.NewMem()
+	d = mustOpen(t, fs, 3)
+	must(t, d.SetIncarnation(7))
+	must(t, d.SetIncarnation(7))
+	d = mustOpen(t, fs.DurableClone(), 3)
+	if d.Fresh() || d.Incarnation() != 7 {
+		t.Fatalf("got incarnation %d, want 7", d.Incarnation())
+	}
+	assertRefused(t, d.SetIncarnation(8), "incarnation 7 of node 3", "incarnation 8")
+	assertRefused(t, d.Found(founders), "join a cluster that exists")
+	must(t, d.JoinCluster("blue"))
+	assertRefused(t, d.Found(founders), "cluster blue")
+	if d.Fresh() {
+		t.Error("a member is not fresh")
+	}
+}
+
+func TestFoundersThatNobodyCouldReadBackAreRefused(t *testing.T) {
+	d := mustOpen(t, vfs.NewMem(), 3)
+	for _, founders := range [][]Founder{
+		nil, {}, {{-1, "a"}}, {{1, ""}}, {{1, "a,2:b"}}, {{1, "a\nnode.id=4"}}, {{1, " a"}}, {{1, "a"}, {1, "b"}},
+	} {
+		if err := d.Found(founders); err == nil {
+			t.Errorf("%v was taken", founders)
+		}
+	}
+	if err := d.SetIncarnation(0); err == nil {
+		t.Error("incarnation 0 was taken")
+	}
+	if !d.Fresh() {
+		t.Error("what was refused has left a trace")
+	}
+}
+
+// TestChangesFromManySidesAreAllKept has the founders, the cluster and readers at the same time.
+func TestChangesFromManySidesAreAllKept(t *testing.T) {
+	for range 20 {
+		fs := vfs.NewMem()
+		d := mustOpen(t, fs, 1)
+		var all sync.WaitGroup
+		errs := make(chan error, 2)
+		all.Go(func() { errs <- d.SetIncarnation(2) })
+		all.Go(func() { errs <- d.JoinCluster("blue") })
+		all.Go(func() { _ = d.Fresh() })
+		all.Wait()
+		must(t, <-errs)
+		must(t, <-errs)
+		if d = mustOpen(t, fs.DurableClone(), 1); d.Incarnation() != 2 || d.ClusterID() != "blue" {
+			t.Fatalf("got incarnation %d in cluster %q, want 2 in blue", d.Incarnation(), d.ClusterID())
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFirstStartMayBeCutShortAnywhere(t *testing.T) {
 	powerCut := errors.New("power cut")
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		disk := vfs.NewMem()
-		left := rng.IntN(30)
+		left := rng.IntN(60)
 		fs := vfs.NewFaulty(disk, func(vfs.Op) error {
 			if left--; left < 0 {
 				return powerCut
 			}
 			return nil
 		})
-		id, joined := "", false
+		id, joined, founded, incarnated := "", false, false, false
 		if d, err := Open(fs, dir, 1); err == nil {
 			id = d.ID()
+			founded = d.Found([]Founder{{1, id}}) == nil
+			incarnated = d.SetIncarnation(1) == nil
 			joined = d.JoinCluster("blue") == nil
 		}
 		d, err := Open(disk.CrashClone(rng), dir, 1)
@@ -154,6 +232,9 @@ func TestFirstStartMayBeCutShortAnywhere(t *testing.T) {
 		if id != "" && d.ID() != id || joined && d.ClusterID() != "blue" {
 			t.Fatalf("seed %d: got directory %q in cluster %q, want %q", seed, d.ID(), d.ClusterID(), id)
 		}
+		if founded && len(d.Founders()) != 1 || incarnated && d.Incarnation() != 1 {
+			t.Fatalf("seed %d: got founders %v, incarnation %d", seed, d.Founders(), d.Incarnation())
+		}
 	}
 }
 
@@ -161,6 +242,7 @@ func FuzzMeta(f *testing.F) {
 	f.Add(meta{nodeID: 1, directoryID: "abc", clusterID: "c", others: map[string]string{"x": "y"}}.encode())
 	f.Add([]byte("format=chronik\nversion=1\n node.id = 7 \ndirectory.id==\n"))
 	f.Add([]byte("version=1\nnode.id=1\n"))
+	f.Add(meta{nodeID: 1, directoryID: "a", founders: []Founder{{1, "a"}, {2, "b"}}, incarnation: 4}.encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseMeta(data)
 		if err != nil {

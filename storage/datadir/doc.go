@@ -11,6 +11,8 @@
 //	node.id=1
 //	directory.id=oFoBAm9dTbCUnMPJOFGHZg      made up on first use, never changes
 //	cluster.id=MkU3OEVBNTcwNTJENDM2Qk        missing until the node has formed or joined a cluster
+//	founders=1:oFoBAm9dTbCUnMPJOFGHZg,2:...  missing unless the node took part in founding a cluster
+//	incarnation=1                            of the node's metadata replica; missing until it has one
 //
 // Keys that this version does not know are kept. The file is replaced as a whole, by rename, so a crash
 // leaves the old or the new one.

@@ -22,6 +22,8 @@ const (
 	keyNodeID      = "node.id"
 	keyDirectoryID = "directory.id"
 	keyClusterID   = "cluster.id"
+	keyFounders    = "founders"
+	keyIncarnation = "incarnation"
 )
 
 // meta is the content of meta.properties.
@@ -29,6 +31,8 @@ type meta struct {
 	nodeID      int32
 	directoryID string
 	clusterID   string            // empty until known
+	founders    []Founder         // nil unless this node took part in founding a cluster
+	incarnation uint32            // 0 until known
 	others      map[string]string // keys of later versions with the same version number
 }
 
@@ -54,6 +58,12 @@ func (m meta) encode() []byte {
 	line(keyDirectoryID, m.directoryID)
 	if m.clusterID != "" {
 		line(keyClusterID, m.clusterID)
+	}
+	if len(m.founders) > 0 {
+		line(keyFounders, formatFounders(m.founders))
+	}
+	if m.incarnation != 0 {
+		line(keyIncarnation, strconv.FormatUint(uint64(m.incarnation), 10))
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.others)) {
 		line(key, m.others[key])
@@ -82,16 +92,33 @@ func parseMeta(data []byte) (meta, error) {
 	if version > metaVersion {
 		return meta{}, errNewer{version}
 	}
-	nodeID, err := strconv.ParseInt(take(keyNodeID), 10, 32)
-	if err != nil || nodeID < 0 {
+	nodeID, err := parseNodeID(take(keyNodeID))
+	if err != nil {
 		return meta{}, fmt.Errorf("%s is not a node id", keyNodeID)
 	}
-	m := meta{nodeID: int32(nodeID), directoryID: take(keyDirectoryID), clusterID: take(keyClusterID),
-		others: values}
+	m := meta{nodeID: nodeID, directoryID: take(keyDirectoryID), clusterID: take(keyClusterID), others: values}
 	if m.directoryID == "" {
 		return meta{}, fmt.Errorf("%s is missing", keyDirectoryID)
 	}
+	if m.founders, err = parseFounders(take(keyFounders)); err != nil {
+		return meta{}, fmt.Errorf("%s: %w", keyFounders, err)
+	}
+	if incarnation := take(keyIncarnation); incarnation != "" {
+		number, err := strconv.ParseUint(incarnation, 10, 32)
+		if err != nil || number == 0 {
+			return meta{}, fmt.Errorf("%s is not a positive number", keyIncarnation)
+		}
+		m.incarnation = uint32(number)
+	}
 	return m, nil
+}
+
+func parseNodeID(text string) (int32, error) {
+	id, err := strconv.ParseInt(text, 10, 32)
+	if err == nil && id < 0 {
+		err = strconv.ErrRange
+	}
+	return int32(id), err
 }
 
 // parseProperties reads lines of key=value; empty ones and those starting with # are left out.
