@@ -38,6 +38,9 @@
 // proposed); the Machine appends what is committed. Both run the same producer rules, so every replica
 // ends in the same state.
 //
+// A replica that is too far behind for the entries of the group gets the missing range of offsets out of
+// another replica's segments (restore.go); the pieces are partitionlog's.
+//
 // # What it refuses to be
 //
 // It does not parse requests, knows no connection and keeps no timer. It is imported by

@@ -67,16 +67,18 @@ func (m *Machine) Apply(entries []applier.Entry) ([]any, error) {
 	return results, nil
 }
 
-// applyBatches appends the batches from entries[first] up to the next entry that is none, and returns
-// where that is.
+// applyBatches appends the batches from entries[first] up to the next entry that is none, except those that a
+// restore has brought before, and returns where that is.
 func (m *Machine) applyBatches(entries []applier.Entry, first int, results []any) (int, error) {
 	m.run = m.run[:0]
 	next := first
 	for ; next < len(entries) && len(entries[next].Data) > 0 && !isCommand(entries[next].Data); next++ {
 		m.run = append(m.run, batch.Batch(entries[next].Data))
 	}
-	if err := m.log.Append(m.run); err != nil {
-		return 0, fmt.Errorf("append %s at %d: %w", m.replica.Name(), m.run[0].BaseOffset(), err)
+	if missing := m.log.Repeat(m.run); len(missing) > 0 {
+		if err := m.log.Append(missing); err != nil {
+			return 0, fmt.Errorf("append %s at %d: %w", m.replica.Name(), missing[0].BaseOffset(), err)
+		}
 	}
 	start := m.log.View().Start()
 	for i, one := range m.run {
@@ -109,7 +111,14 @@ func (m *Machine) reconfigure() error {
 }
 
 // Lead implements applier.Machine: the state that the new leader's Preparer starts from.
+//
+// Even a replica whose restore was interrupted has its producer table complete by now: to be elected its log
+// had to hold every committed entry, and those that the restore had jumped over have been applied since.
 func (m *Machine) Lead(term uint64) applier.Preparer {
+	if m.log.Behind() {
+		panic(fmt.Sprintf("BUG: got to lead %s in term %d while its producers are behind, want all applied",
+			m.replica.Name(), term))
+	}
 	return &Preparer{
 		epoch:     protocol.LeaderEpoch(term),
 		next:      m.log.View().End(),
