@@ -19,6 +19,16 @@ func (p *Planner) registerBroker(tail *image.Image, r RegisterBroker) (*metadata
 		return nil, refuse(protocol.DuplicateBrokerRegistration,
 			"Another broker is registered with that broker id.")
 	}
+	for _, endpoint := range r.Endpoints {
+		if !utf8.ValidString(endpoint.Host) || !utf8.ValidString(endpoint.Listener) {
+			return nil, refuse(protocol.InvalidRegistration, "Broker %d has the address %q, which is no text.",
+				r.ID, endpoint.Host)
+		}
+	}
+	return &metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: registration(r)}}, nil
+}
+
+func registration(r RegisterBroker) *metadatapb.RegisterBroker {
 	register := &metadatapb.RegisterBroker{
 		Id:        r.ID,
 		Directory: r.Directory[:],
@@ -27,13 +37,9 @@ func (p *Planner) registerBroker(tail *image.Image, r RegisterBroker) (*metadata
 		Empty:     r.Empty,
 	}
 	for _, endpoint := range r.Endpoints {
-		if !utf8.ValidString(endpoint.Host) || !utf8.ValidString(endpoint.Listener) {
-			return nil, refuse(protocol.InvalidRegistration, "Broker %d has the address %q, which is no text.",
-				r.ID, endpoint.Host)
-		}
 		register.Endpoints = append(register.Endpoints, image.EndpointProto(endpoint))
 	}
-	return &metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: register}}, nil
+	return register
 }
 
 // runsOn tells whether a broker is running on a data directory now.

@@ -63,13 +63,7 @@ func reassignPartitions(tail *image.Image, r ReassignPartitions) (*metadatapb.Co
 }
 
 func reassignment(id image.TopicID, partitions []Assignment) *metadatapb.Command {
-	command := &metadatapb.ReassignPartitions{Id: id[:]}
-	for _, one := range partitions {
-		command.Partitions = append(command.Partitions, &metadatapb.Reassignment{
-			Partition: one.Partition,
-			Brokers:   one.Brokers,
-		})
-	}
+	command := &metadatapb.ReassignPartitions{Id: id[:], Partitions: encodeAssignments(partitions)}
 	return &metadatapb.Command{Kind: &metadatapb.Command_ReassignPartitions{ReassignPartitions: command}}
 }
 
@@ -91,13 +85,17 @@ func completeReassignment(tail *image.Image, r CompleteReassignment) (Plan, erro
 		done := image.ReassignmentCompleted{Topic: topic, Partition: r.Partition}
 		return Plan{Next: tail, Event: done}, nil
 	}
+	return finish(tail, &metadatapb.Command{Kind: &metadatapb.Command_CompleteReassignment{
+		CompleteReassignment: completion(r),
+	}}, nil, false)
+}
+
+func completion(r CompleteReassignment) *metadatapb.CompleteReassignment {
 	complete := &metadatapb.CompleteReassignment{Id: r.ID[:], Partition: r.Partition}
 	for _, replica := range r.Target {
 		complete.Target = append(complete.Target, uint64(replica))
 	}
-	return finish(tail, &metadatapb.Command{Kind: &metadatapb.Command_CompleteReassignment{
-		CompleteReassignment: complete,
-	}}, nil, false)
+	return complete
 }
 
 func sameReplicas(a, b []image.ReplicaID) bool {

@@ -17,7 +17,7 @@ func (i *Image) registerBroker(c *metadatapb.RegisterBroker) (Event, error) {
 		ID:        c.GetId(),
 		Epoch:     i.version,
 		Directory: [16]byte(c.GetDirectory()),
-		Endpoints: endpointsFrom(c.GetEndpoints()),
+		Endpoints: Endpoints(c.GetEndpoints()),
 		Rack:      c.GetRack(),
 		Raft:      c.GetRaft(),
 		Joined:    i.version,

@@ -73,12 +73,14 @@ func corrupt(format string, args ...any) error {
 
 func (i *Image) restoreBrokers(s *metadatapb.Snapshot) error {
 	for _, broker := range s.GetBrokers() {
-		malformed := broker.GetId() < 0 || len(broker.GetDirectory()) != 16 || broker.GetIncarnation() == 0 ||
-			broker.GetIncarnation() > maxIncarnation
-		if malformed || i.brokers[broker.GetId()] != nil {
-			return corrupt("broker %d twice or malformed", broker.GetId())
+		restored, err := brokerFrom(broker)
+		if err != nil {
+			return err
 		}
-		set(&i.brokers, broker.GetId(), brokerFrom(broker))
+		if i.brokers[restored.ID] != nil {
+			return corrupt("broker %d twice", restored.ID)
+		}
+		set(&i.brokers, restored.ID, restored)
 	}
 	for _, configs := range s.GetBrokerConfigs() {
 		if restored := configsFrom(configs.GetConfigs()); restored != nil {
@@ -135,7 +137,22 @@ func (i *Image) restoreTopics(topics []*metadatapb.Topic) error {
 	return nil
 }
 
+// topicFrom restores a topic of the image, whose partitions have groups that no other one has.
 func (i *Image) topicFrom(stored *metadatapb.Topic, groups map[wal.GroupID]bool) (*Topic, error) {
+	topic, err := topicFrom(stored)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range topic.Partitions {
+		if p.Group <= MetadataGroup || p.Group >= i.nextGroup || groups[p.Group] {
+			return nil, corrupt("partition %s-%d in group %d", topic.Name, p.Index, p.Group)
+		}
+		groups[p.Group] = true
+	}
+	return topic, nil
+}
+
+func topicFrom(stored *metadatapb.Topic) (*Topic, error) {
 	id, err := idFrom(stored.GetId())
 	if err != nil || InvalidTopicName(stored.GetName()) != "" || len(stored.GetPartitions()) == 0 {
 		return nil, corrupt("malformed topic %q", stored.GetName())
@@ -143,11 +160,6 @@ func (i *Image) topicFrom(stored *metadatapb.Topic, groups map[wal.GroupID]bool)
 	topic := &Topic{Name: stored.GetName(), ID: id, Configs: configsFrom(stored.GetConfigs())}
 	topic.Partitions = make([]Partition, len(stored.GetPartitions()))
 	for index, partition := range stored.GetPartitions() {
-		group := wal.GroupID(partition.GetGroup())
-		if group <= MetadataGroup || group >= i.nextGroup || groups[group] || len(partition.GetReplicas()) == 0 {
-			return nil, corrupt("partition %s-%d in group %d", topic.Name, index, group)
-		}
-		groups[group] = true
 		restored, err := partitionFrom(partition)
 		if err != nil {
 			return nil, err
@@ -181,7 +193,8 @@ func EndpointProto(endpoint Endpoint) *metadatapb.Endpoint {
 	}
 }
 
-func endpointsFrom(stored []*metadatapb.Endpoint) []Endpoint {
+// Endpoints is the inverse of EndpointProto, for a list.
+func Endpoints(stored []*metadatapb.Endpoint) []Endpoint {
 	if len(stored) == 0 {
 		return nil
 	}

@@ -109,15 +109,20 @@ func brokerTo(broker *Broker) *metadatapb.Broker {
 	return stored
 }
 
-func brokerFrom(stored *metadatapb.Broker) *Broker {
+func brokerFrom(stored *metadatapb.Broker) (*Broker, error) {
+	incarnation := stored.GetIncarnation()
+	counted := incarnation > 0 && incarnation <= maxIncarnation
+	if stored.GetId() < 0 || len(stored.GetDirectory()) != 16 || !counted {
+		return nil, corrupt("malformed broker %d", stored.GetId())
+	}
 	return &Broker{
 		ID:          stored.GetId(),
 		Epoch:       stored.GetEpoch(),
 		Incarnation: stored.GetIncarnation(),
 		Directory:   [16]byte(stored.GetDirectory()),
-		Endpoints:   endpointsFrom(stored.GetEndpoints()),
+		Endpoints:   Endpoints(stored.GetEndpoints()),
 		Rack:        stored.GetRack(),
 		Raft:        stored.GetRaft(),
 		Joined:      stored.GetJoined(),
-	}
+	}, nil
 }
