@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +14,7 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 )
 
-// Options say what is served and where. Ready and Status are called by any goroutine.
+// Options say what is served and where. The functions are called by any goroutine.
 type Options struct {
 	Address  string // HOST:PORT; port 0 takes a free one
 	APIKey   string // empty: changes from loopback only
@@ -21,8 +22,13 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	Ready    func() error // nil when Kafka clients are served, else the reason
 	Status   func() Status
-	Owner    kit.Address // told Opened or Failed
-	Log      zerolog.Logger
+	Cluster  func() ClusterStatus // nil: nothing is known of other nodes
+	// Change makes an AddNode, a RemoveNode or a Rebalance, on whichever node it takes, and returns when it is
+	// made, ErrUnderWay when it goes on, or why it is not possible. It may be asked again for the same. Nil:
+	// there is no such call.
+	Change func(ctx context.Context, change any) error
+	Owner  kit.Address // told Opened or Failed
+	Log    zerolog.Logger
 }
 
 // Spec returns how to make the admin actor.

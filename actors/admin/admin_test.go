@@ -36,7 +36,7 @@ func call(h http.Handler, method, path, remote, key string) *httptest.ResponseRe
 	r := httptest.NewRequest(method, path, nil)
 	r.RemoteAddr = remote
 	if key != "" {
-		r.Header.Set(apiKeyHeader, key)
+		r.Header.Set(APIKeyHeader, key)
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -93,7 +93,7 @@ func TestProfilesAreServedWhenSwitchedOn(t *testing.T) {
 }
 
 func TestChangesNeedTheKeyOrLoopback(t *testing.T) {
-	const passed = http.StatusNotFound // behind the guard there is no such call yet
+	const passed = http.StatusNotFound // behind the guard, a node that has no such call
 	for _, test := range []struct {
 		configured, remote, sent string
 		want                     int

@@ -12,25 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Status is what GET /admin/status shows.
-type Status struct {
-	NodeID        int32   `json:"node_id"`
-	ClusterID     string  `json:"cluster_id"`
-	Ready         bool    `json:"ready"`
-	NotReady      string  `json:"not_ready,omitempty"` // the reason
-	UptimeSeconds float64 `json:"uptime_seconds"`
-	Kafka         string  `json:"kafka"` // the address that clients are told
-	Brokers       int     `json:"brokers"`
-	Controller    int32   `json:"controller"` // node that leads the metadata, -1 while unknown
-	Topics        int     `json:"topics"`
-	Partitions    int     `json:"partitions"` // of all topics
-	Replicas      int     `json:"replicas"`   // on this node
-	Leaders       int     `json:"leaders"`    // replicas on this node that lead
-	Offline       int     `json:"offline"`    // replicas on this node that were given up
-	Connections   int     `json:"connections"`
-	Build         Build   `json:"build"`
-}
-
 // health is what GET /admin/health shows.
 type health struct {
 	Status string `json:"status"` // "healthy" or "starting"
@@ -38,7 +19,8 @@ type health struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-const apiKeyHeader = "X-API-Key"
+// APIKeyHeader carries the configured key in calls that change something.
+const APIKeyHeader = "X-API-Key"
 
 // newHandler returns the whole of what is served.
 func newHandler(options Options) http.Handler {
@@ -50,6 +32,11 @@ func newHandler(options Options) http.Handler {
 	mux.HandleFunc("GET /readyz", readyz(options.Ready))
 	mux.HandleFunc("GET /admin/health", adminHealth(options))
 	mux.HandleFunc("GET /admin/status", adminStatus(options))
+	if options.Change != nil {
+		mux.HandleFunc("POST /admin/add-node", addNode(options.Change))
+		mux.HandleFunc("POST /admin/remove-node", removeNode(options.Change))
+		mux.HandleFunc("POST /admin/rebalance", rebalance(options.Change))
+	}
 	if options.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -57,7 +44,8 @@ func newHandler(options Options) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return guard(options.APIKey, mux)
+	// A page in a browser on this machine must not speak for whoever looks at it.
+	return guard(options.APIKey, http.NewCrossOriginProtection().Handler(mux))
 }
 
 func index(profiles bool) http.HandlerFunc {
@@ -97,6 +85,10 @@ func adminStatus(options Options) http.HandlerFunc {
 		if err := options.Ready(); err != nil {
 			answer.Ready, answer.NotReady = false, err.Error()
 		}
+		if options.Cluster != nil {
+			answer.ClusterStatus = options.Cluster()
+		}
+		answer.Problems = answer.findProblems()
 		writeJSON(w, http.StatusOK, answer)
 	}
 }
@@ -120,8 +112,8 @@ func guard(key string, next http.Handler) http.Handler {
 			http.Error(w, "no admin key is configured, so changes are taken from loopback only; set admin.api_key",
 				http.StatusForbidden)
 			return
-		case key != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(apiKeyHeader)), []byte(key)) != 1:
-			http.Error(w, "the header "+apiKeyHeader+" lacks the configured key", http.StatusUnauthorized)
+		case key != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(APIKeyHeader)), []byte(key)) != 1:
+			http.Error(w, "the header "+APIKeyHeader+" lacks the configured key", http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)
