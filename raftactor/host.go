@@ -5,18 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/raftactor/link"
+	"github.com/chronik-go/chronik/raftactor/link/server"
 	"github.com/chronik-go/chronik/storage/wal"
 	"github.com/chronik-go/chronik/storage/walactor"
 )
-
-// tickEvery is one tick of raft for the groups that are awake.
-const tickEvery = 100 * time.Millisecond
 
 // ErrExists refuses to start a group whose id or name is taken.
 var ErrExists = errors.New("raft group exists")
@@ -25,9 +25,27 @@ var ErrExists = errors.New("raft group exists")
 type Config struct {
 	WAL     kit.Address
 	Janitor kit.Address
-	Links   kit.Address // gets group.Send; zero on a cluster of one
-	Log     zerolog.Logger
+	// Network is how this node reaches its peers; nil on a cluster of one.
+	Network *Network
+	// NodeOf tells which node holds a replica; nil: the upper half of its id does.
+	NodeOf func(replica uint64) int32
+	// TailBytes bounds what all groups together keep in memory for peers that lag; 0 stands for 256 MiB.
+	TailBytes int64
+	Log       zerolog.Logger
+
+	test *testNetwork
 }
+
+// testNetwork stands in for the network in tests.
+type testNetwork struct {
+	links kit.Address // gets group.Send
+	alive func(node int32) bool
+}
+
+const defaultTailBytes = 256 << 20
+
+// nodeOf is what Config.NodeOf is if nobody says otherwise.
+func nodeOf(replica uint64) int32 { return int32(replica >> 32) }
 
 // HostSpec returns the host of all Raft groups of a node, to be spawned as "raft".
 func HostSpec(config Config) kit.Spec {
@@ -48,6 +66,13 @@ type host struct {
 	awake  map[wal.GroupID]*unit
 	ticker kit.Timer // nil while nobody is awake
 
+	routes      routes
+	early       early
+	tails       *group.TailBudget
+	network     network
+	subscribers []kit.Address
+	resigning   *resigning // nil until somebody asks
+
 	sampled zerolog.Logger // what the groups log to
 
 	wrap func(kit.Spec) kit.Spec // test seam: put something between the host and its units
@@ -63,8 +88,14 @@ func newHost(config Config) *host {
 		burst := &zerolog.BurstSampler{Burst: electionBurst, Period: time.Second}
 		sampled = sampled.Sample(zerolog.LevelSampler{InfoSampler: burst})
 	}
+	if config.NodeOf == nil {
+		config.NodeOf = nodeOf
+	}
+	if config.TailBytes == 0 {
+		config.TailBytes = defaultTailBytes
+	}
 	return &host{
-		config: config, sampled: sampled,
+		config: config, sampled: sampled, tails: group.NewTailBudget(config.TailBytes),
 		units: make(map[wal.GroupID]*unit), names: make(map[string]*unit),
 		opened: make(map[wal.GroupID]struct{}), removes: make(map[uint64]*unit), awake: make(map[wal.GroupID]*unit),
 	}
@@ -73,6 +104,8 @@ func newHost(config Config) *host {
 // Receive implements kit.Actor.
 func (h *host) Receive(c *kit.Context) {
 	switch m := c.Message().(type) {
+	case kit.Started:
+		h.open(c)
 	case Start:
 		h.start(c, m)
 	case Stop:
@@ -80,11 +113,31 @@ func (h *host) Receive(c *kit.Context) {
 	case Describe:
 		m.ReplyTo.Tell(Described{Token: m.Token, Groups: h.describe()})
 	case Deliver:
-		h.deliver(m)
+		h.deliver(c, m)
 	case group.Awake:
 		h.wake(c, m)
 	case tick:
 		h.tick()
+	case Subscribe:
+		h.subscribe(c, m)
+	case SetPeers:
+		h.setPeers(c, m)
+	case Resign:
+		h.resign(c, m)
+	case lookAgain:
+		h.lookAgain(c)
+	case server.Bound:
+		h.onBound(c, m)
+	case link.Greeted:
+		h.onGreeted(c, m)
+	case link.Up:
+		h.onUp(m)
+	case link.Down:
+		h.onDown(m)
+	case link.Refused:
+		h.tellAll(m)
+	case mend:
+		h.mend(c, m)
 	case kit.ChildFailed:
 		h.failed(m)
 	case kit.Terminated:
@@ -101,11 +154,17 @@ func (h *host) start(c *kit.Context, m Start) {
 		m.Refuse(fmt.Errorf("start %s (%d): %w", m.Name, m.Group, ErrExists))
 		return
 	}
-	u := &unit{spec: m.Spec, status: new(group.Status), gone: true}
+	u := &unit{spec: m.Spec, status: new(group.Status), gone: true, wanted: new(atomic.Pointer[group.Want])}
+	if m.Preferred != 0 {
+		u.wanted.Store(&group.Want{Preferred: m.Preferred})
+	}
 	h.units[m.Group], h.names[unitName(m.Name)] = u, u
 	_, rebuilt := h.opened[m.Group]
 	delete(h.opened, m.Group)
 	h.spawn(c, u, rebuilt)
+	for _, messages := range h.early.take(m.Group, c.Now()) {
+		u.address.Tell(group.Step{Messages: messages})
+	}
 	m.ReplyTo.Tell(Started{Group: m.Group, Core: c.Self().Child(unitName(m.Name)), Token: m.Token})
 }
 
@@ -118,13 +177,19 @@ func (h *host) spawn(c *kit.Context, u *unit, rebuilt bool) {
 	spec := group.Spec(group.Config{
 		Group: u.spec.Group, Name: u.spec.Name, Replica: u.spec.Replica, Voters: u.spec.Voters,
 		Incarnation: u.incarnation, Open: u.spec.Open, Rebuild: rebuilt, Events: u.spec.Events,
-		WAL: h.config.WAL, Janitor: h.config.Janitor, Links: h.config.Links, Status: u.status,
+		WAL: h.config.WAL, Janitor: h.config.Janitor, Links: h.links(), Status: u.status,
+		NodeOf: h.config.NodeOf, Alive: h.alive, Fetch: h.fetch(), Slots: h.network.slots,
+		Tails: h.tails, Wanted: u.wanted,
 	})
 	spec.Log = h.sampled
 	if h.wrap != nil {
 		spec = h.wrap(spec)
 	}
 	u.address = c.Spawn(unitName(u.spec.Name), spec)
+	h.routes.put(u.spec.Group, u.address)
+	if h.resigning != nil {
+		u.address.Tell(group.Resign{})
+	}
 }
 
 func (h *host) stop(c *kit.Context, m Stop) {
@@ -189,6 +254,9 @@ func (h *host) forget(u *unit, err error) {
 // failed hears that a unit panicked. It has answered, or kit has, whoever waited for it.
 func (h *host) failed(m kit.ChildFailed) {
 	u := h.names[m.Who.Name()]
+	if u == nil {
+		return // a link, or the server: see terminated
+	}
 	u.cause = asError(m.Reason)
 	if u.state == Running {
 		u.state = Failed
@@ -198,7 +266,12 @@ func (h *host) failed(m kit.ChildFailed) {
 // terminated hears that the actors of a unit are gone, after failed or because of a Stop.
 func (h *host) terminated(c *kit.Context, m kit.Terminated) {
 	u := h.names[m.Who.Name()]
+	if u == nil {
+		h.networkTerminated(c, m.Who)
+		return
+	}
 	u.gone = true
+	h.routes.drop(u.spec.Group)
 	h.sleep(u)
 	if u.state == Stopping {
 		h.finishStop(c, u)
@@ -228,8 +301,12 @@ func (h *host) rebuild(c *kit.Context, m rebuild) {
 	}
 }
 
-func (h *host) deliver(m Deliver) {
-	if u := h.units[m.Group]; u != nil && u.state == Running {
+// deliver takes messages that no route was found for: the group has just been started, or is about to be.
+func (h *host) deliver(c *kit.Context, m Deliver) {
+	switch u := h.units[m.Group]; {
+	case u == nil:
+		h.early.keep(m, c.Now())
+	case u.state == Running:
 		u.address.Tell(group.Step{Messages: m.Messages})
 	}
 }

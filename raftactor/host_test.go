@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -26,8 +27,10 @@ func TestAGroupOfOneLeadsAndApplies(t *testing.T) {
 	want := []any{
 		group.LeaderChanged{Group: 3, Leader: 7, Term: 2},
 		group.LeaderChanged{Group: 3, Leader: 7, Term: 2, Ready: true},
+		group.MembersChanged{Group: 3, Term: 2, Voters: []uint64{7}, InSync: []uint64{7}},
+		group.CaughtUp{Group: 3, Term: 2},
 	}
-	if !slices.Equal(w.events[3], want) {
+	if !reflect.DeepEqual(w.events[3], want) {
 		t.Fatalf("got events %+v, want %+v", w.events[3], want)
 	}
 	for i := range 5 {

@@ -14,8 +14,8 @@ import (
 // Spec describes a replica of a Raft group on this node.
 type Spec struct {
 	Group   wal.GroupID
-	Name    string   // unique on this node; the actor is called group-<name>
-	Replica uint64   // raft's id of this replica: not of the node, never used again after the replica is gone
+	Name    string // unique on this node; the actor is called group-<name>
+	Replica uint64 // raft's id of this replica: not of the node, never used again after the replica is gone
 	// Voters are the replicas that found the group; looked at only if the write-ahead log does not know it.
 	// Without any the replica joins a group that exists: it waits for the leader to tell it everything.
 	Voters []uint64
@@ -112,6 +112,12 @@ type rebuild struct {
 	group       wal.GroupID
 	incarnation uint32
 }
+
+// mend says that the back-off of a link, or of the server, is over.
+type mend struct{ name string }
+
+// lookAgain is a look at which leaderships are left.
+type lookAgain struct{}
 
 // tick is one tick of the clock for all groups that are awake.
 type tick struct{}

@@ -34,8 +34,12 @@ func newPeers(t *testing.T) *peers {
 		}
 		spec := walactor.Spec(walactor.Config{WAL: log, Log: zerolog.Nop()})
 		p.hosts[i] = p.parent.Spawn(t, fmt.Sprintf("raft-%d", i), HostSpec(Config{
-			WAL:   p.parent.Spawn(t, fmt.Sprintf("wal-%d", i), spec),
-			Links: kit.AddressFor("links", func(m any) { p.send(i, m.(group.Send)) }), Log: zerolog.Nop(),
+			WAL: p.parent.Spawn(t, fmt.Sprintf("wal-%d", i), spec), Log: zerolog.Nop(),
+			NodeOf: func(replica uint64) int32 { return int32(replica) },
+			test: &testNetwork{
+				links: kit.AddressFor("links", func(m any) { p.send(i, m.(group.Send)) }),
+				alive: func(node int32) bool { return !p.cut[i] && !p.cut[node-1] },
+			},
 		}))
 	}
 	for i := range p.hosts {
@@ -153,7 +157,7 @@ func TestASleepingGroupFindsANewLeaderWhenANodeGoesDown(t *testing.T) {
 	p.cut[first] = true
 	for i, core := range p.cores {
 		if i != first {
-			core.Tell(group.Unreachable{Replica: uint64(first + 1)})
+			core.Tell(group.NodeChanged{Node: int32(first + 1)})
 		}
 	}
 	second := p.leader()
@@ -166,6 +170,13 @@ func TestASleepingGroupFindsANewLeaderWhenANodeGoesDown(t *testing.T) {
 		t.Fatalf("got %+v from a leader that is cut off", answer)
 	}
 	p.cut[first] = false
+	for i, core := range p.cores {
+		for node := range p.cores {
+			if node != i {
+				core.Tell(group.NodeChanged{Node: int32(node + 1)})
+			}
+		}
+	}
 	p.Advance(5 * time.Second)
 	if answer := p.answers[token]; answer.Err == nil {
 		t.Fatalf("got %+v, want an error: the proposal was overwritten", answer)

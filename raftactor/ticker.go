@@ -21,7 +21,7 @@ func (h *host) wake(c *kit.Context, m group.Awake) {
 	u.awake = true
 	h.awake[m.Group] = u
 	if h.ticker == nil {
-		h.ticker = c.Every(tickEvery, tick{})
+		h.ticker = c.Every(group.TickEvery, tick{})
 	}
 }
 

@@ -3,6 +3,7 @@ package raftactor
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +50,7 @@ type unit struct {
 	restarts    *kit.Restarts // nil until the first failure
 	stops       []Stop        // to be answered when it is gone
 	status      *group.Status
+	wanted      *atomic.Pointer[group.Want]
 }
 
 // How a failed unit is rebuilt. The first wait is short, since most of what waits for a leader is patient

@@ -100,6 +100,16 @@ func (a *Actor) handle(message any) {
 		a.capture(m)
 	case janitor.Checkpointed:
 		a.checkpointed(m)
+	case Have:
+		a.have(m)
+	case Share:
+		a.share(m)
+	case Take:
+		a.take(m)
+	case Finish:
+		a.finish(m)
+	case Position:
+		a.position(m)
 	default:
 		panic(fmt.Sprintf("BUG: got message %T, want one that an applier receives", message))
 	}

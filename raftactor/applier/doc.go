@@ -15,6 +15,8 @@
 //	          Waiters get group.ErrLostLeadership
 //	Mailbox   batched: all Applies that wait become one call of the machine
 //	Blocks    on disk, in the Machine
-//	Receives  Apply (group), janitor.Capture, janitor.Checkpointed (janitor, through the group)
-//	Sends     Applied (group), Proposed (askers), janitor.Captured (janitor)
+//	Receives  Apply, Position (group), janitor.Capture, janitor.Checkpointed (janitor, through the group),
+//	          Share (host, through the group), Have, Take, Finish (catchup)
+//	Sends     Applied (group), Proposed (askers), janitor.Captured (janitor), Shared (host), Held, Taken,
+//	          Finished (catchup)
 package applier

@@ -3,9 +3,11 @@ package group
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/raftactor/catchup"
 	"github.com/chronik-go/chronik/storage/janitor"
 	"github.com/chronik-go/chronik/storage/wal"
 	"github.com/chronik-go/chronik/storage/walactor"
@@ -25,6 +27,14 @@ type Config struct {
 	Janitor     kit.Address
 	Links       kit.Address // gets Send; zero: there are no peers
 	Status      *Status
+
+	NodeOf func(replica uint64) int32
+	Alive  func(node int32) bool
+	Fetch  catchup.Open // nil: there is nobody to fetch from
+	Slots  *kit.Budget
+	Tails  *TailBudget
+	// Wanted keeps the membership that should be over the lives of the unit.
+	Wanted *atomic.Pointer[Want]
 }
 
 // Actor drives a Core.
@@ -35,6 +45,7 @@ type Actor struct {
 	proposals []Propose   // of this turn, not yet given to core
 	told      LeaderChanged
 	bootstrap *wal.Update // on its way to the disk
+	catchup   kit.Address // zero: none is under way
 }
 
 // Spec returns the actor of a group, to be spawned by the host. log is shared by all groups. A failure of the
@@ -54,6 +65,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.load(c)
 	case kit.Batch:
 		a.turn(c, m)
+	case kit.Terminated:
+		a.catchup = kit.Address{} // the applier ends with this actor only
 	case kit.Stopping:
 		a.stop()
 	}
@@ -83,6 +96,16 @@ func (a *Actor) handle(c *kit.Context, message any) {
 		a.capture(m)
 	case janitor.Checkpointed:
 		a.checkpointed(m)
+	case applier.Share:
+		a.share(m)
+	case Want:
+		a.want(m)
+	case DescribeMembers:
+		a.describe(c, m)
+	case catchup.Done:
+		a.caughtUp(c, m)
+	case Transfer:
+		a.transfer(m)
 	default:
 		if a.core != nil { // else it is for a life that is over, or it may be lost as on the network
 			a.tellCore(message)
@@ -104,6 +127,10 @@ func (a *Actor) tellCore(message any) {
 		a.core.Campaign()
 	case Unreachable:
 		a.core.Unreachable(m.Replica)
+	case NodeChanged:
+		a.core.NodeChanged(m.Node)
+	case Resign:
+		a.core.Resign()
 	default:
 		panic(fmt.Sprintf("BUG: got message %T, want one that a group receives", message))
 	}
@@ -126,6 +153,8 @@ func (a *Actor) loaded(c *kit.Context, m walactor.Loaded) {
 		panic(fmt.Errorf("load raft group %d: %w", a.config.Group, m.Err))
 	case m.Found:
 		a.start(c, m.State)
+	case len(a.config.Voters) == 0: // joins a group that others have founded
+		a.start(c, wal.State{Group: a.config.Group})
 	default:
 		a.found(c)
 	}
@@ -159,7 +188,10 @@ func (a *Actor) appended(c *kit.Context, m walactor.Appended) {
 // already at work.
 func (a *Actor) start(c *kit.Context, state wal.State) {
 	log := &raftLogger{c.Log(), a.config.Name}
-	core, err := NewCore(CoreConfig{a.config.Group, a.config.Replica, a.config.Incarnation, log}, state)
+	core, err := NewCore(CoreConfig{
+		Group: a.config.Group, Replica: a.config.Replica, Incarnation: a.config.Incarnation, Log: log,
+		NodeOf: a.config.NodeOf, Alive: a.config.Alive, Want: a.config.Wanted.Load(), Tails: a.config.Tails,
+	}, state)
 	if err != nil {
 		panic(err)
 	}
@@ -218,7 +250,13 @@ func (a *Actor) perform(c *kit.Context) {
 		a.config.WAL.Tell(walactor.Append{Update: one.Update, ReplyTo: c.Self(), Token: one.Token})
 	}
 	if len(effects.Send) > 0 {
-		a.config.Links.Tell(Send{a.config.Group, slices.Clone(effects.Send)})
+		a.config.Links.Tell(Send{Group: a.config.Group, Messages: slices.Clone(effects.Send), From: c.Self()})
+	}
+	for _, one := range effects.Positions {
+		a.applier.Tell(applier.Position{Index: one.Index, Term: one.Term, ConfState: one.ConfState})
+	}
+	for _, one := range effects.Installs {
+		a.checkpointed(one)
 	}
 	for i, one := range effects.Applies {
 		effects.Applies[i] = applier.Apply{}
@@ -231,6 +269,7 @@ func (a *Actor) perform(c *kit.Context) {
 	for _, change := range effects.Changes {
 		a.announce(c, change)
 	}
+	a.performMembership(c, effects)
 	if effects.Wake != WakeSame {
 		c.Parent().Tell(Awake{a.config.Group, a.config.Incarnation, effects.Wake == WakeUp})
 	}
@@ -258,8 +297,12 @@ func (a *Actor) stop() {
 		p.Refuse(kit.ErrStopped)
 	}
 	if a.core != nil {
-		for _, answer := range a.core.Abandon(kit.ErrStopped) {
+		answers, transferred := a.core.Abandon(kit.ErrStopped)
+		for _, answer := range answers {
 			answer.ReplyTo.Tell(answer.Proposed)
+		}
+		for _, answer := range transferred {
+			answer.ReplyTo.Tell(answer.Transferred)
 		}
 	}
 	a.proposals, a.core = nil, nil

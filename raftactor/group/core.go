@@ -17,6 +17,14 @@ type CoreConfig struct {
 	// Incarnation tells the answers to this core from those to its predecessors; see token.
 	Incarnation uint32
 	Log         raft.Logger
+	// NodeOf tells which node holds a replica, and Alive whether that node can be reached from here. Nil stands
+	// for a node for each replica, all of them reachable.
+	NodeOf func(replica uint64) int32
+	Alive  func(node int32) bool
+	// Want is the membership that should be, as far as it is known at the start.
+	Want *Want
+	// Tails bounds what all groups of the node keep for peers that lag; nil bounds each group by itself.
+	Tails *TailBudget
 }
 
 // Core is one replica of a Raft group as a step machine: calls go in, Effects come out. It does no input
@@ -25,7 +33,10 @@ type CoreConfig struct {
 //	in                        out
 //	Campaign                  votes to the wal, requests for votes to peers
 //	Propose                   appends to the wal and to peers, refusals
-//	Step (from a peer)        appends, messages to peers
+//	Step (from a peer)        appends, messages to peers, the wish to be brought up to date
+//	NodeChanged (by links)    requests for votes, leaders forgotten
+//	Want                      changes of the membership
+//	Installed (by catchup)    the state of another replica in place of entries
 //	Appended (from the wal)   what was waiting for durability: votes, acknowledgements, entries to apply
 //	Applied (by the applier)  room for more, readiness of a new leader
 //	Tick                      heartbeats, elections
@@ -54,7 +65,17 @@ type Core struct {
 	term    uint64
 	leading bool
 	dirty   bool
-	members int // voters and learners, this one included
+
+	// The members of the group, and the nodes that hold them.
+	members  members
+	nodeOf   func(replica uint64) int32
+	alive    func(node int32) bool
+	election election
+	want     wanted
+	insync   insync
+	transfer transfer
+	install  install
+	caughtUp caughtUp
 
 	// The log. applied <= handed <= last. Entries up to handed have been given to the applier.
 	last, handed, applied uint64
@@ -82,15 +103,17 @@ type Core struct {
 type flight struct {
 	token     uint64
 	entries   []*raftpb.Entry
+	installed *Installed // a state in place of all entries before
 	responses []*raftpb.Message
 }
 
 // handover is a run of entries on its way through the applier.
 type handover struct {
 	index    uint64
+	last     uint64 // term of the last entry
 	response *raftpb.Message
-	term     uint64
-	own      load // proposals of that term among the entries
+	term     uint64 // of this replica at the time
+	own      load   // proposals of that term among the entries
 }
 
 // load is a number of proposals and their bytes.
@@ -101,16 +124,17 @@ type load struct {
 
 // NewCore starts raft from the durable state of a group. It fails with a StateError if the state cannot be.
 func NewCore(config CoreConfig, state wal.State) (*Core, error) {
-	t, hard, err := recovered(config.Replica, state)
+	t, hard, err := recovered(state)
 	if err != nil {
 		return nil, err
 	}
 	c := &Core{
 		group: config.Group, replica: config.Replica, incarnation: config.Incarnation, tail: t,
-		term: hard.Term, members: countMembers(t.conf), last: t.last(),
+		term: hard.Term, members: membersOf(t.conf), last: t.last(), nodeOf: config.NodeOf, alive: config.Alive,
 		handed: state.Checkpoint.Index, applied: state.Checkpoint.Index, hard: hard, written: state.Hard,
 		dirty: true,
 	}
+	c.complete(config)
 	c.node, err = raft.NewRawNode(&raft.Config{
 		ID: config.Replica, Storage: &c.tail, Applied: c.applied, Logger: config.Log,
 		ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks, PreVote: true, CheckQuorum: true,
@@ -124,6 +148,24 @@ func NewCore(config CoreConfig, state wal.State) (*Core, error) {
 	return c, nil
 }
 
+// complete fills in what the configuration leaves open.
+func (c *Core) complete(config CoreConfig) {
+	if c.nodeOf == nil {
+		c.nodeOf = func(replica uint64) int32 { return int32(replica) }
+	}
+	if c.alive == nil {
+		c.alive = func(int32) bool { return true }
+	}
+	if config.Want != nil {
+		c.want.Want, c.want.open = *config.Want, true
+	}
+	c.tail.shared = config.Tails
+	c.tail.count(0)
+	c.tail.applied = c.snapshot
+	_, c.election.lastTerm = c.tail.end()
+	c.caughtUp.appliedTerm = c.tail.prevTerm
+}
+
 // Campaign makes the replica a candidate now, without waiting for the election timeout.
 func (c *Core) Campaign() {
 	c.dirty = true
@@ -135,6 +177,10 @@ func (c *Core) Tick() {
 	c.dirty = true
 	c.idleTicks++
 	c.node.Tick()
+	c.tickElection()
+	c.tickTransfer()
+	c.tickMembers()
+	c.tickInstall()
 }
 
 // Step takes a message of a peer. Messages that no healthy peer sends to this replica are dropped, as the
@@ -147,30 +193,41 @@ func (c *Core) Step(m *raftpb.Message) {
 		c.idleTicks = 0
 	}
 	c.dirty = true
-	c.ignore(c.node.Step(m))
+	switch m.GetType() {
+	case raftpb.MsgSnap:
+		c.stepSnapshot(m)
+	case raftpb.MsgSnapStatus:
+		c.node.ReportSnapshot(m.GetFrom(), raft.SnapshotFailure)
+	case raftpb.MsgPreVote, raftpb.MsgVote:
+		c.stepVote(m)
+	default:
+		c.ignore(c.node.Step(m))
+		c.noteCommit(m)
+		c.noteAcknowledgement(m)
+	}
 }
 
-// Unreachable says that a replica did not get a message, or that its node is down.
+// Unreachable says that a replica did not get a message: if it is a follower, it may have a gap now.
 func (c *Core) Unreachable(replica uint64) {
 	c.dirty = true
-	c.idleTicks = 0
-	c.node.ReportUnreachable(replica)
-	if replica == c.leader && !c.leading {
-		c.ignore(c.node.ForgetLeader())
+	if c.leading && c.reachable(replica) {
+		c.idleTicks = 0
 	}
+	c.node.ReportUnreachable(replica)
 }
 
 // ignore drops raft's answer to a message. Raft reports what it could not use (a vote when it is not
 // promotable, a response of a replica that is no member any more), and to it these are messages lost.
 func (c *Core) ignore(error) {}
 
-// fromPeer lists what replicas say to each other. Snapshots are missing: a tail gives none away, so there
-// is nobody who could send one. So are proposals, which only a leader's own node makes, and transfers of
-// leadership, during which raft would drop proposals.
+// fromPeer lists what replicas say to each other. Proposals are missing, which only a leader's own node
+// makes, and so is the request to transfer leadership, which comes as a call. MsgSnapStatus is local to raft
+// elsewhere; here a replica tells its leader with it that it could not be brought up to date.
 func fromPeer(t raftpb.MessageType) bool {
 	switch t {
 	case raftpb.MsgApp, raftpb.MsgAppResp, raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote,
-		raftpb.MsgPreVoteResp, raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp:
+		raftpb.MsgPreVoteResp, raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp, raftpb.MsgSnap,
+		raftpb.MsgSnapStatus, raftpb.MsgTimeoutNow:
 		return true
 	}
 	return false

@@ -11,24 +11,39 @@
 //
 //	Name      group-<name>
 //	Parent    raft
-//	Children  applier
+//	Children  applier; catchup while this replica fetches the state of another one
 //	Owns      raft's state of one replica, the tail of its log, the Preparer, the waiters not handed over
 //	On panic  core and applier are one unit: both stop, all waiters are answered, the host rebuilds them
 //	Loses     leadership; proposals not committed. Nothing that was acknowledged
 //	Mailbox   batched: all proposals that wait enter raft as one message
 //	Blocks    never
-//	Receives  Propose (anybody), Step, Unreachable (links), Tick, Campaign (host), walactor.Loaded,
-//	          walactor.Appended (wal), applier.Applied (applier), janitor.Capture, janitor.Checkpointed
-//	          (janitor; both are passed on to the applier)
-//	Sends     walactor.Load, walactor.Append (wal), applier.Apply (applier), Send (links), Awake (host),
-//	          LeaderChanged (Events), Proposed (askers), janitor.Register, janitor.Unregister (janitor)
+//	Receives  Propose, Want, Transfer, DescribeMembers (anybody), Step, Unreachable (links), Tick, Campaign,
+//	          NodeChanged, Resign (host), walactor.Loaded, walactor.Appended (wal), applier.Applied (applier),
+//	          catchup.Done (catchup), janitor.Capture, janitor.Checkpointed (janitor), applier.Share (host; these
+//	          three are passed on to the applier)
+//	Sends     walactor.Load, walactor.Append (wal), applier.Apply, applier.Position (applier), Send (links),
+//	          Awake (host), LeaderChanged, MembersChanged, CaughtUp (Events), Proposed, Transferred,
+//	          MembersDescribed (askers), janitor.Register, janitor.Unregister (janitor)
 //
 // # What happens to a proposal
 //
 //	Propose ─ refused: ErrNotLeader, ErrBusy, or the Preparer's error; nothing happened
+//	   ├─ waits while the leadership is handed over, and is then refused with the name of the next leader
 //	   └─ prepared ─ in raft's log ─ leadership lost: ErrLostLeadership
 //	                     └─ committed, handed to the applier ─ the unit dies: ErrLostLeadership
 //	                                            └─ applied: result
+//
+// # Files
+//
+//	core.go, ready.go    raft's step machine and its effects
+//	propose.go           proposals and those who wait for them
+//	election.go          who stands for election, and when
+//	role.go              what follows from leading, and when a group may sleep
+//	members.go           from the present membership to the one that is wanted
+//	insync.go            who has everything
+//	transfer.go          handing the leadership over
+//	install.go           a state in place of entries that are gone
+//	tail.go, recover.go  the log in memory, and after a restart
 //
 // # A dead unit and its appends
 //

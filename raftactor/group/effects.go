@@ -5,6 +5,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/janitor"
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
@@ -17,6 +18,19 @@ type Effects struct {
 	Answers []Answer          // to proposers
 	Changes []LeaderChanged   // news about the leadership
 	Wake    Wake              // whether the group wants ticks
+
+	Members     []MembersChanged       // news about the members
+	Transferred []TransferAnswer       // to those who asked for a transfer
+	CatchUps    []CatchUp              // fetch the state of another replica, then call Installed or CatchUpFailed
+	Positions   []Installed            // tell the applier that its machine stands for these indexes
+	Installs    []janitor.Checkpointed // tell the applier that a state is the one that a restart begins with
+	CaughtUp    bool                   // everything that was committed before the start is applied
+}
+
+// TransferAnswer is the answer to somebody who asked for a transfer of the leadership.
+type TransferAnswer struct {
+	ReplyTo     kit.Address
+	Transferred Transferred
 }
 
 // Append is an update for the write-ahead log.
@@ -45,6 +59,8 @@ const (
 func (e *Effects) reset() {
 	e.Appends, e.Applies, e.Send = emptied(e.Appends), emptied(e.Applies), emptied(e.Send)
 	e.Answers, e.Changes, e.Wake = emptied(e.Answers), emptied(e.Changes), WakeSame
+	e.Members, e.Transferred, e.CatchUps = emptied(e.Members), emptied(e.Transferred), nil
+	e.Positions, e.Installs, e.CaughtUp = nil, nil, false
 }
 
 // emptied returns a slice to fill again, without what it held.

@@ -1,5 +1,7 @@
 package group
 
+import "time"
+
 // Limits of one group. All count from Prepare until the entry is applied here or leadership is lost.
 const (
 	// maxPendingBytes bounds the data of proposals that are not applied yet. At the limit further proposals
@@ -42,3 +44,6 @@ const (
 	// well below electionTicks, so a follower goes to sleep before it would miss a sleeping leader.
 	quietTicks = 4
 )
+
+// TickEvery is the time between two ticks of a group that is awake.
+const TickEvery = 100 * time.Millisecond

@@ -44,6 +44,7 @@ type Step struct {
 type Send struct {
 	Group    wal.GroupID
 	Messages []*raftpb.Message
+	From     kit.Address // gets Unreachable for those that are lost on this node already
 }
 
 // MembersChanged tells Spec.Events what the leader knows about the replicas of its group; it comes whenever
@@ -132,11 +133,20 @@ type Member struct {
 	CaughtUp       time.Time // it was known to have everything; zero if it never was
 }
 
-// Unreachable says that a message to a replica was lost or that its node went down. If it led the group,
-// the group looks for another leader.
+// Unreachable says that a message to a replica was lost.
 type Unreachable struct {
 	Replica uint64
 }
+
+// NodeChanged says that a node can be reached now, or cannot any more. If it held the leader, the group looks
+// for another one.
+type NodeChanged struct {
+	Node int32
+}
+
+// Resign makes the replica hand its leadership over, if it has one and there is somebody to take it, and
+// stand for no election any more.
+type Resign struct{}
 
 // Tick is one tick of the host's clock. Only groups that are awake get ticks.
 type Tick struct{}

@@ -21,12 +21,16 @@ type prepared struct {
 // out would be missing from the log. Raft drops a proposal if
 //   - the replica does not lead: preparer is set only while it does, and settle makes sure that raft has
 //     not changed its mind since;
-//   - a transfer of leadership is under way: nobody can start one, Step drops such messages;
+//   - a transfer of leadership is under way: then nothing is offered, see transfer;
 //   - the replica has been removed from the group: raft then steps down (StepDownOnRemoval), see above;
 //   - too much is uncommitted: raft's own limit is off, ours is checked before Prepare.
 //
 // So submit treats a drop as a bug.
 func (c *Core) Propose(requests []Propose) {
+	if c.transferring() || len(c.transfer.waiting) > 0 {
+		c.wait(requests)
+		return
+	}
 	c.offered = requests
 	c.settle()
 	for len(c.offered) > 0 {
@@ -38,6 +42,16 @@ func (c *Core) Propose(requests []Propose) {
 	}
 	c.offered = nil
 	c.submit()
+}
+
+// wait keeps requests for the end of a transfer of the leadership.
+func (c *Core) wait(requests []Propose) {
+	c.transfer.waiting = append(c.transfer.waiting, requests...)
+	for len(c.transfer.waiting) > maxPending {
+		last := len(c.transfer.waiting) - 1
+		c.answer(&c.transfer.waiting[last], nil, ErrBusy)
+		c.transfer.waiting = c.transfer.waiting[:last]
+	}
 }
 
 // offer prepares one request, or answers it.
@@ -182,10 +196,13 @@ func (c *Core) loseWaiters(err error) {
 // of a call: what was decided but not told, err to requests that were not prepared, and ErrLostLeadership
 // to those whose proposals may be in the log. The core must not be used afterwards. Those handed over are
 // the applier's.
-func (c *Core) Abandon(err error) []Answer {
+func (c *Core) Abandon(err error) ([]Answer, []TransferAnswer) {
 	unknown := fmt.Errorf("%w: %w", ErrLostLeadership, err)
 	for i := range c.offered {
 		c.answer(&c.offered[i], nil, err)
+	}
+	for i := range c.transfer.waiting {
+		c.answer(&c.transfer.waiting[i], nil, err)
 	}
 	for c.prepared.len() > 0 {
 		w := c.prepared.pop().waiter
@@ -197,7 +214,9 @@ func (c *Core) Abandon(err error) []Answer {
 		}
 	}
 	c.loseWaiters(unknown)
-	answers := c.out.Answers
-	c.offered, c.out = nil, Effects{}
-	return answers
+	c.endTransfer(err)
+	c.tail.count(-c.tail.bytes) // the budget is for those who live
+	answers, transferred := c.out.Answers, c.out.Transferred
+	c.offered, c.transfer.waiting, c.out = nil, nil, Effects{}
+	return answers, transferred
 }

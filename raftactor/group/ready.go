@@ -15,8 +15,11 @@ import (
 // done. The result is valid until the next call of the core; what is in it may be handed on.
 func (c *Core) Effects() *Effects {
 	c.settle()
+	c.releaseWaiting()
 	c.maybeCampaign()
 	c.announce()
+	c.announceMembers()
+	c.announceCaughtUp()
 	c.wake()
 	return &c.out
 }
@@ -63,15 +66,11 @@ func (c *Core) handleReady(rd raft.Ready) {
 // a leader proposes a change of the membership only when the one before is committed, and its message
 // says so, hence whoever has the second change in its log knows after any restart that the first applies.
 func (c *Core) storageAppend(m *raftpb.Message) {
-	if !raft.IsEmptySnap(m.GetSnapshot()) {
-		panic(fmt.Sprintf("BUG: got a snapshot at %d, want none as none is ever let in",
-			m.GetSnapshot().GetMetadata().GetIndex()))
-	}
 	if m.Term != nil {
 		c.hard = wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
 	}
-	entries := m.GetEntries()
-	if len(entries) == 0 && c.hard.Term == c.written.Term && c.hard.Vote == c.written.Vote {
+	entries, snapshot := m.GetEntries(), !raft.IsEmptySnap(m.GetSnapshot())
+	if len(entries) == 0 && !snapshot && c.hard.Term == c.written.Term && c.hard.Vote == c.written.Vote {
 		c.afterAppends(m.GetResponses())
 		return
 	}
@@ -80,13 +79,18 @@ func (c *Core) storageAppend(m *raftpb.Message) {
 		hard := c.hard
 		u.Hard, c.written = &hard, hard
 	}
+	var state *Installed
+	if snapshot {
+		state = c.appendInstalled(&u, m.GetSnapshot())
+	}
 	if len(entries) > 0 {
 		u.Entries = walEntries(entries)
-		c.last = entries[len(entries)-1].GetIndex()
+		last := entries[len(entries)-1]
+		c.last, c.election.lastTerm = last.GetIndex(), last.GetTerm()
 	}
 	c.sequence++
 	token := token(c.incarnation, c.sequence)
-	c.appends.push(flight{token, entries, m.GetResponses()})
+	c.appends.push(flight{token, entries, state, m.GetResponses()})
 	c.out.Appends = append(c.out.Appends, Append{u, token})
 }
 
@@ -134,6 +138,9 @@ func (c *Core) Appended(token uint64) {
 			token, c.appends.len()))
 	}
 	f := c.appends.pop()
+	if f.installed != nil {
+		c.installed(f.installed)
+	}
 	c.tail.append(f.entries)
 	c.deliver(f.responses)
 }
@@ -145,7 +152,10 @@ func (c *Core) storageApply(m *raftpb.Message) {
 	entries := m.GetEntries()
 	last := entries[len(entries)-1]
 	apply := applier.Apply{Index: last.GetIndex(), Term: last.GetTerm()}
-	taken := handover{index: last.GetIndex(), term: c.term, response: m.GetResponses()[0]}
+	taken := handover{
+		index: last.GetIndex(), last: last.GetTerm(), term: c.term,
+		response: m.GetResponses()[0],
+	}
 	apply.Entries = make([]applier.Entry, 0, len(entries))
 	for _, e := range entries {
 		switch {
@@ -185,7 +195,7 @@ func (c *Core) changeMembers(e *raftpb.Entry) []byte {
 		panic(fmt.Sprintf("BUG: got a change of the membership at %d that cannot be read: %v", e.GetIndex(), err))
 	}
 	conf := c.node.ApplyConfChange(change)
-	c.members = countMembers(conf)
+	c.changedMembers(conf)
 	data, err := marshalConf(conf)
 	if err != nil {
 		panic("BUG: " + err.Error())
@@ -193,29 +203,17 @@ func (c *Core) changeMembers(e *raftpb.Entry) []byte {
 	return data
 }
 
-// countMembers returns the number of replicas in a configuration.
-func countMembers(conf *raftpb.ConfState) int {
-	members := make(map[uint64]struct{})
-	for _, ids := range [][]uint64{
-		conf.GetVoters(), conf.GetVotersOutgoing(), conf.GetLearners(), conf.GetLearnersNext(),
-	} {
-		for _, id := range ids {
-			members[id] = struct{}{}
-		}
-	}
-	return len(members)
-}
-
 // Applied says that everything up to an index is in the machine.
 func (c *Core) Applied(a applier.Applied) {
 	if a.Incarnation != c.incarnation {
 		return
 	}
-	if a.Index > c.handed || a.Index < c.applied {
-		panic(fmt.Sprintf("BUG: got applied %d, want it in [%d, %d]", a.Index, c.applied, c.handed))
+	if a.Index > c.handed {
+		panic(fmt.Sprintf("BUG: got applied %d, want at most %d", a.Index, c.handed))
 	}
 	for c.applies.len() > 0 && c.applies.first().index <= a.Index {
 		taken := c.applies.pop()
+		c.noteApplied(taken.index, taken.last)
 		if c.leading && taken.term == c.term {
 			c.pending.count -= taken.own.count
 			c.pending.bytes -= taken.own.bytes
@@ -223,12 +221,21 @@ func (c *Core) Applied(a applier.Applied) {
 		c.dirty = true
 		c.ignore(c.node.Step(taken.response))
 	}
-	c.applied = a.Index
 	c.idleTicks = 0
 	if a.Lead != 0 && a.Lead == c.term && c.leading {
 		c.preparer = a.Preparer
+		c.measure()
 	}
+	c.maybeChangeMembers()
 	c.trim()
+}
+
+// noteApplied moves the applied index. A state that was installed may be ahead of what the applier was given
+// before.
+func (c *Core) noteApplied(index, term uint64) {
+	if index > c.applied {
+		c.applied, c.caughtUp.appliedTerm = index, term
+	}
 }
 
 // Tokens name an append or a load: 24 bits of incarnation, 40 bits of sequence.

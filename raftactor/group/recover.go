@@ -49,23 +49,28 @@ func bootstrapped(u wal.Update) wal.State {
 // The commit index is the one field that is raised. It may be older than the checkpoint, as it is written
 // only along with something else (see storageAppend); that the machine holds everything up to the
 // checkpoint proves that this much was committed.
-func recovered(replica uint64, s wal.State) (tail, wal.HardState, error) {
+//
+// The replica need not be a member: one that was removed may be started once more before it is deleted. It
+// has no vote and stands for nothing.
+func recovered(s wal.State) (tail, wal.HardState, error) {
 	hard := s.Hard
 	hard.Commit = max(hard.Commit, s.Checkpoint.Index)
 	if problem := contradiction(s, hard); problem != "" {
 		return tail{}, hard, &StateError{s.Group, problem}
 	}
 	conf := new(raftpb.ConfState)
+	if isNew(s) {
+		return tail{conf: conf, hard: durable(&hard)}, hard, nil
+	}
 	if err := proto.Unmarshal(s.Checkpoint.ConfState, conf); err != nil {
 		return tail{}, hard, &StateError{s.Group, "membership cannot be read: " + err.Error()}
 	}
-	if !isMember(conf, replica) {
-		return tail{}, hard, &StateError{s.Group, fmt.Sprintf(
-			"replica %d is not a member, voters are %v, learners %v", replica, conf.GetVoters(), conf.GetLearners())}
+	if len(conf.GetVoters()) == 0 {
+		return tail{}, hard, &StateError{s.Group, "membership has no voters"}
 	}
 	t := tail{
 		prevIndex: s.Checkpoint.Index, prevTerm: s.Checkpoint.Term, conf: conf,
-		hard: &raftpb.HardState{Term: &hard.Term, Vote: &hard.Vote, Commit: &hard.Commit},
+		hard: durable(&hard),
 	}
 	entries := make([]*raftpb.Entry, len(s.Entries))
 	for i, e := range s.Entries {
@@ -78,9 +83,24 @@ func recovered(replica uint64, s wal.State) (tail, wal.HardState, error) {
 	return t, hard, nil
 }
 
+// isNew reports that a replica has joined a group and has not been told anything yet, but perhaps has seen
+// its term.
+func isNew(s wal.State) bool {
+	return s.Checkpoint.Index == 0 && len(s.Checkpoint.ConfState) == 0 && len(s.Entries) == 0 &&
+		len(s.ConfState) == 0 && s.Hard.Commit == 0
+}
+
+// durable returns the hard state as raft has it.
+func durable(hard *wal.HardState) *raftpb.HardState {
+	return &raftpb.HardState{Term: &hard.Term, Vote: &hard.Vote, Commit: &hard.Commit}
+}
+
 // contradiction names what cannot be in a state that this package has written, or returns "".
 func contradiction(s wal.State, hard wal.HardState) string {
 	c := s.Checkpoint
+	if isNew(s) {
+		return ""
+	}
 	if c.Index < bootstrapIndex || c.Term < bootstrapTerm || len(c.ConfState) == 0 {
 		return fmt.Sprintf("there is no checkpoint with a membership (index %d, term %d)", c.Index, c.Term)
 	}
@@ -98,12 +118,6 @@ func contradiction(s wal.State, hard wal.HardState) string {
 		return fmt.Sprintf("%d is committed, but the log ends at %d", hard.Commit, index)
 	}
 	return ""
-}
-
-// isMember reports whether a replica votes or learns, in either half of a joint configuration.
-func isMember(conf *raftpb.ConfState, replica uint64) bool {
-	return slices.Contains(conf.GetVoters(), replica) || slices.Contains(conf.GetVotersOutgoing(), replica) ||
-		slices.Contains(conf.GetLearners(), replica) || slices.Contains(conf.GetLearnersNext(), replica)
 }
 
 // marshalConf returns the durable form of a membership: raftpb.ConfState, as raft's own snapshots have it.

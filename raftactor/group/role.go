@@ -2,7 +2,6 @@ package group
 
 import (
 	"go.etcd.io/raft/v3"
-	"go.etcd.io/raft/v3/tracker"
 )
 
 // noteRole takes over what a Ready says about role and term, and reports whether a leadership ended. The
@@ -16,11 +15,21 @@ func (c *Core) noteRole(rd raft.Ready) (lost bool) {
 		c.leader = rd.Lead
 		c.leading = rd.RaftState == raft.StateLeader
 	}
-	if !led || c.leading && c.term == term {
+	if led == c.leading && (!led || c.term == term) {
+		return false
+	}
+	if c.leading {
+		c.insync.lead(c.replica)
+		c.want.open, c.want.proposed = len(c.want.Voters) > 0, 0
+	} else {
+		c.insync.follow()
+	}
+	if !led {
 		return false
 	}
 	c.preparer = nil
 	c.pending = load{}
+	c.endTransfer(nil)
 	return true
 }
 
@@ -49,50 +58,32 @@ func (c *Core) wake() {
 }
 
 // quiet reports that no time needs to pass for this group: it is its own only member, or it knows its
-// leader, has had nothing to do for a while and, if it leads, knows everybody to have everything. A quiet
-// follower cannot notice that its leader is gone; the host tells it when a node goes down (Unreachable).
+// leader, has had nothing to do for a while and, if it leads, knows everybody who can be reached to have
+// everything. A quiet follower cannot notice that its leader is gone; it is told when a node goes down
+// (NodeChanged).
 func (c *Core) quiet() bool {
-	if c.members <= 1 {
+	switch {
+	case c.members.alone():
 		return true
+	case c.leader == raft.None, c.idleTicks < quietTicks, c.appends.len() > 0, c.applied != c.last:
+		return false
+	case !c.leading:
+		return !c.install.running
 	}
-	return c.leader != raft.None && c.idleTicks >= quietTicks && c.appends.len() == 0 &&
-		c.applied == c.last && (!c.leading || c.peersMatch() == c.last)
-}
-
-// peersMatch returns the index up to which all other members are known to have the log. Only for a leader.
-func (c *Core) peersMatch() uint64 {
-	match := c.last
-	c.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if id != c.replica {
-			match = min(match, pr.Match)
-		}
-	})
-	return match
-}
-
-// maybeCampaign starts the election of a replica that needs nobody's vote but its own. Raft declines while
-// a committed change of the membership is not applied, and there are no ticks that would try again, so this
-// is called in every turn.
-func (c *Core) maybeCampaign() {
-	if c.members != 1 || c.leader != raft.None || c.applied < c.hard.Commit {
-		return
-	}
-	if c.node.BasicStatus().RaftState == raft.StateFollower {
-		c.Campaign()
-		c.settle()
-	}
+	return !c.transferring() && !c.members.joint() && c.members.quorum(c.reachable) && c.peersMatch(false) == c.last
 }
 
 // trim drops entries from memory that are applied and needed by no peer. A leader keeps what the slowest
-// peer misses, up to maxTailBytes; a follower may become leader and keeps a little for that case.
+// peer misses, within the bounds of tail.most; a follower may become leader and keeps a little for that case.
 func (c *Core) trim() {
-	if c.members <= 1 {
-		c.tail.trim(min(c.applied, c.tail.last()))
+	durable := min(c.applied, c.tail.last())
+	if c.members.alone() {
+		c.tail.trim(durable)
 		return
 	}
-	needed := c.applied
+	needed := durable
 	if c.leading {
-		needed = min(needed, c.peersMatch())
+		needed = min(needed, c.peersMatch(true))
 	}
-	c.tail.trim(max(c.tail.excess(keepTailBytes, needed), c.tail.excess(maxTailBytes, c.applied)))
+	c.tail.trim(max(c.tail.excess(keepTailBytes, needed), c.tail.excess(c.tail.most(), durable)))
 }

@@ -17,7 +17,7 @@ import (
 // want done. Run with -rewrite to accept the present output.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		s := &script{replicas: map[uint64]*replica{}, leaders: map[uint64]uint64{}}
+		s := &script{replicas: map[uint64]*replica{}, leaders: map[uint64]uint64{}, down: map[int32]bool{}}
 		datadriven.RunTest(t, path, s.command)
 	})
 }
@@ -26,6 +26,8 @@ type script struct {
 	replicas map[uint64]*replica
 	voters   []uint64
 	leaders  map[uint64]uint64
+	stand    bool           // replicas stand for election by themselves
+	down     map[int32]bool // nodes
 	token    uint64
 	trace    strings.Builder
 }
@@ -116,7 +118,7 @@ func (s *script) group(t *testing.T, d *datadriven.TestData) {
 		s.voters = append(s.voters, id)
 	}
 	for _, id := range s.voters {
-		one := &replica{id: id, leaders: s.leaders, trace: &s.trace}
+		one := &replica{id: id, leaders: s.leaders, trace: &s.trace, resigned: !s.stand, alive: func(node int32) bool { return !s.down[node] }}
 		s.replicas[id] = one
 		s.boot(one)
 	}

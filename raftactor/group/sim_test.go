@@ -36,9 +36,12 @@ func (d *disk) write(u wal.Update) {
 		d.state.ConfState = u.ConfState
 	}
 	if u.Checkpoint != nil && u.Checkpoint.Index > d.state.Checkpoint.Index {
+		continues := slices.ContainsFunc(d.state.Entries, func(e wal.Entry) bool {
+			return e.Index == u.Checkpoint.Index && e.Term == u.Checkpoint.Term
+		})
 		d.state.Checkpoint = *u.Checkpoint
 		d.state.Entries = slices.DeleteFunc(slices.Clone(d.state.Entries), func(e wal.Entry) bool {
-			return e.Index <= u.Checkpoint.Index
+			return !continues || e.Index <= u.Checkpoint.Index
 		})
 	}
 	if len(u.Entries) > 0 {
@@ -68,6 +71,8 @@ type machine struct {
 	index   uint64
 	term    uint64
 	conf    []byte
+
+	restored uint64 // index that a fetched state stands for
 }
 
 type preparer struct{ next int }
@@ -92,6 +97,9 @@ func (p *preparer) Prepare(request any) applier.Prepared {
 func (m *machine) apply(entries []applier.Entry) map[uint64]any {
 	results := make(map[uint64]any)
 	for _, e := range entries {
+		if e.Index <= m.restored {
+			continue // the state that was fetched has it
+		}
 		if e.Index <= m.index {
 			panic(fmt.Sprintf("applied %d after %d", e.Index, m.index))
 		}
@@ -117,6 +125,13 @@ type replica struct {
 	applies     []applier.Apply
 	outbox      []*raftpb.Message
 
+	alive    func(node int32) bool // nil: everybody
+	resigned bool                  // stands for election only when told
+	want     *Want
+	fetches  []CatchUp
+	members  MembersChanged
+	caughtUp int
+
 	leaders map[uint64]uint64 // term → replica that was ready in it; shared by the cluster
 	answer  func(token uint64, p Proposed)
 	trace   *strings.Builder // nil: no trace
@@ -124,7 +139,7 @@ type replica struct {
 
 // boot founds the group if the disk is empty, and starts an incarnation.
 func (r *replica) boot(voters []uint64) error {
-	if !r.disk.found {
+	if !r.disk.found && len(voters) > 0 {
 		u, err := bootstrap(1, voters)
 		if err != nil {
 			return err
@@ -133,24 +148,20 @@ func (r *replica) boot(voters []uint64) error {
 	}
 	r.incarnation++
 	state := r.disk.load()
-	core, err := NewCore(CoreConfig{Group: 1, Replica: r.id, Incarnation: r.incarnation, Log: quietLogger{}}, state)
+	core, err := NewCore(CoreConfig{
+		Group: 1, Replica: r.id, Incarnation: r.incarnation, Log: quietLogger{}, Alive: r.alive, Want: r.want,
+	}, state)
 	if err != nil {
 		return err
 	}
-	r.core = core
+	core.election.resigned = r.resigned
+	r.core, r.fetches, r.caughtUp = core, nil, 0
 	r.machine = &machine{index: state.Checkpoint.Index, term: state.Checkpoint.Term, conf: state.Checkpoint.ConfState}
-	for _, line := range strings.Fields(string(state.Checkpoint.Machine)) {
-		var rec record
-		parts := strings.SplitN(line, "/", 3)
-		_, err := fmt.Sscan(parts[0], &rec.term)
-		if err == nil {
-			_, err = fmt.Sscan(parts[1], &rec.index)
-		}
-		if err != nil {
-			return err
-		}
-		rec.data = parts[2]
-		r.machine.applied = append(r.machine.applied, rec)
+	if len(state.Checkpoint.Machine) > 0 {
+		r.machine.applied = states.load(state.Checkpoint.Machine)
+	}
+	if n := len(r.machine.applied); n > 0 {
+		r.machine.restored = r.machine.applied[n-1].index // may be ahead of the checkpoint
 	}
 	r.applies = nil
 	r.run()
@@ -185,6 +196,27 @@ func (r *replica) run() {
 			}
 			r.leaders[c.Term] = r.id
 		}
+	}
+	for _, m := range e.Members {
+		r.tracef("members: voters=%v learners=%v insync=%v joint=%t", m.Voters, m.Learners, m.InSync, m.Joint)
+		r.members = m
+	}
+	for _, one := range e.Transferred {
+		r.tracef("transfer %d: %v", one.Transferred.Token, one.Transferred.Err)
+	}
+	for _, one := range e.CatchUps {
+		r.tracef("catch up from %d", one.From)
+		r.fetches = append(r.fetches, one)
+	}
+	for _, p := range e.Positions {
+		r.tracef("position: %d/%d", p.Term, p.Index)
+		if p.Index > r.machine.index {
+			r.machine.index, r.machine.term, r.machine.conf = p.Index, p.Term, p.ConfState
+		}
+	}
+	if e.CaughtUp {
+		r.tracef("caught up")
+		r.caughtUp++
 	}
 	if e.Wake != WakeSame {
 		r.tracef("ticks: %t", e.Wake == WakeUp)
@@ -224,7 +256,9 @@ func (r *replica) apply() {
 	if a.Index == 0 {
 		return
 	}
-	r.machine.index, r.machine.term = a.Index, a.Term
+	if a.Index >= r.machine.index {
+		r.machine.index, r.machine.term = a.Index, a.Term
+	}
 	if a.ConfState != nil {
 		r.machine.conf = a.ConfState
 	}
@@ -249,7 +283,8 @@ func (r *replica) storage() {
 
 // die gives the core up as the actor does. Its appends are still on their way.
 func (r *replica) die(err error) {
-	for _, a := range r.core.Abandon(err) {
+	answers, _ := r.core.Abandon(err)
+	for _, a := range answers {
 		r.reply(a.Proposed)
 	}
 	for _, a := range r.applies {
@@ -260,14 +295,48 @@ func (r *replica) die(err error) {
 	r.core, r.applies, r.outbox = nil, nil, nil
 }
 
+// fetch brings the machine to the state of another replica's, and tells the core.
+func (r *replica) fetch(from *replica) {
+	r.fetches = nil
+	source := from.machine
+	if source.index <= r.machine.index {
+		r.core.CatchUpFailed()
+		r.run()
+		return
+	}
+	r.machine.applied = append(r.machine.applied[:0:0], source.applied...)
+	r.machine.restored = source.index
+	r.core.Installed(Installed{
+		Index: source.index, Term: source.term, ConfState: source.conf, Machine: source.state(),
+	})
+	r.run()
+}
+
+// state is the durable form of a machine: the name of a slice that nobody changes.
+func (m *machine) state() []byte { return states.store(m.applied) }
+
+// states are the durable states of all machines. To encode them would take longer than the tests.
+var states stateStore
+
+type stateStore struct{ all [][]record }
+
+func (s *stateStore) store(applied []record) []byte {
+	s.all = append(s.all, applied[:len(applied):len(applied)])
+	return fmt.Appendf(nil, "%d", len(s.all)-1)
+}
+
+func (s *stateStore) load(name []byte) []record {
+	var i int
+	if _, err := fmt.Sscan(string(name), &i); err != nil {
+		panic(err)
+	}
+	return s.all[i]
+}
+
 // checkpoint makes the machine's state durable at its present index.
 func (r *replica) checkpoint() {
-	var b strings.Builder
-	for _, rec := range r.machine.applied {
-		fmt.Fprintf(&b, "%d/%d/%s ", rec.term, rec.index, rec.data)
-	}
 	r.disk.write(wal.Update{Group: 1, Checkpoint: &wal.Checkpoint{
-		Index: r.machine.index, Term: r.machine.term, ConfState: r.machine.conf, Machine: []byte(b.String()),
+		Index: r.machine.index, Term: r.machine.term, ConfState: r.machine.conf, Machine: r.machine.state(),
 	}})
 }
 

@@ -9,6 +9,8 @@ type Status struct {
 
 	tailBytes atomic.Int64
 	ready     atomic.Bool
+	leads     atomic.Bool
+	peers     atomic.Int32
 }
 
 // StatusView is a reading of a Status.
@@ -18,6 +20,8 @@ type StatusView struct {
 	Commit, Applied, Last uint64 // indexes of the log
 	Checkpoint            uint64 // a restart begins after this index
 	TailBytes             int64  // of entries kept in memory
+	Leads                 bool   // this replica leads, whether it accepts proposals yet or not
+	Peers                 int    // other members
 }
 
 // View reads a status.
@@ -26,6 +30,7 @@ func (s *Status) View() StatusView {
 		Leader: s.leader.Load(), Term: s.term.Load(), Ready: s.ready.Load(),
 		Commit: s.commit.Load(), Applied: s.applied.Load(), Last: s.last.Load(),
 		Checkpoint: s.checkpoint.Load(), TailBytes: s.tailBytes.Load(),
+		Leads: s.leads.Load(), Peers: int(s.peers.Load()),
 	}
 }
 
@@ -38,11 +43,14 @@ func (s *Status) publish(c *Core) {
 	s.applied.Store(c.applied)
 	s.last.Store(c.last)
 	s.tailBytes.Store(c.tail.bytes)
+	s.leads.Store(c.leading)
+	s.peers.Store(c.members.peers())
 }
 
 // stopped says that nobody keeps the status up to date any more.
 func (s *Status) stopped() {
 	s.leader.Store(0)
 	s.ready.Store(false)
+	s.leads.Store(false)
 	s.tailBytes.Store(0)
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -20,6 +21,10 @@ type tail struct {
 	prevIndex, prevTerm uint64          // the entry before entries[0]
 	entries             []*raftpb.Entry // contiguous; never changed in place while raft may hold a slice of it
 	bytes               int64           // of entries, overhead included
+	shared              *TailBudget     // of all groups of the node; nil: there is none
+
+	// What a snapshot names: the newest applied entry, and the membership. Only a leader with peers is asked.
+	applied func() *raftpb.Snapshot
 
 	// What raft asks for once, when it starts. Dropped afterwards.
 	hard *raftpb.HardState
@@ -29,6 +34,14 @@ type tail struct {
 var _ raft.Storage = (*tail)(nil)
 
 func entryBytes(e *raftpb.Entry) int64 { return int64(len(e.GetData())) + entryOverhead }
+
+// end returns the newest entry.
+func (t *tail) end() (index, term uint64) {
+	if n := len(t.entries); n > 0 {
+		return t.last(), t.entries[n-1].GetTerm()
+	}
+	return t.prevIndex, t.prevTerm
+}
 
 func (t *tail) last() uint64 { return t.prevIndex + uint64(len(t.entries)) }
 
@@ -80,11 +93,49 @@ func (t *tail) LastIndex() (uint64, error) { return t.last(), nil }
 // FirstIndex implements raft.Storage.
 func (t *tail) FirstIndex() (uint64, error) { return t.prevIndex + 1, nil }
 
-// Snapshot implements raft.Storage. Raft asks when a peer needs entries that have been trimmed, and asks
-// again later as long as there is none to be had.
+// Snapshot implements raft.Storage. Raft asks when a peer needs entries that have been trimmed. What it gets
+// names a state; the peer fetches the state itself, see install.
 func (t *tail) Snapshot() (*raftpb.Snapshot, error) {
+	if s := t.applied(); s != nil {
+		return s, nil
+	}
 	return nil, raft.ErrSnapshotTemporarilyUnavailable
 }
+
+// restart begins the log anew after an entry that a state installed stands for.
+func (t *tail) restart(index, term uint64) {
+	t.count(-t.bytes)
+	t.entries, t.prevIndex, t.prevTerm = nil, index, term
+}
+
+// count notes that the tail has grown.
+func (t *tail) count(bytes int64) {
+	t.bytes += bytes
+	if t.shared != nil {
+		t.shared.used.Add(bytes)
+	}
+}
+
+// most is how much a leader keeps for peers that lag.
+func (t *tail) most() int64 {
+	if t.shared != nil && t.shared.used.Load() > t.shared.limit {
+		return keepTailBytes
+	}
+	return maxTailBytes
+}
+
+// TailBudget bounds what all groups of a node keep in memory for peers that lag. Beyond it a group keeps
+// little, and its peers are brought up to date from the machine instead. The groups share it.
+type TailBudget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewTailBudget returns a budget of so many bytes.
+func NewTailBudget(bytes int64) *TailBudget { return &TailBudget{limit: bytes} }
+
+// Used returns how many bytes all tails together hold.
+func (b *TailBudget) Used() int64 { return b.used.Load() }
 
 // append adds durable entries; those that the tail has at the first one's index and after are dropped, as
 // the wal drops them.
@@ -97,14 +148,16 @@ func (t *tail) append(entries []*raftpb.Entry) {
 		panic(fmt.Sprintf("BUG: got append at %d, want it in [%d, %d]", first, t.prevIndex+1, t.last()+1))
 	}
 	keep := int(first - t.prevIndex - 1)
+	grown := int64(0)
 	for _, e := range t.entries[keep:] {
-		t.bytes -= entryBytes(e)
+		grown -= entryBytes(e)
 	}
 	clear(t.entries[keep:])
 	t.entries = append(t.entries[:keep], entries...)
 	for _, e := range entries {
-		t.bytes += entryBytes(e)
+		grown += entryBytes(e)
 	}
+	t.count(grown)
 }
 
 // trim drops the entries up to and including index and keeps the identity of the last one dropped.
@@ -116,9 +169,11 @@ func (t *tail) trim(index uint64) {
 		panic(fmt.Sprintf("BUG: got trim to %d, want at most %d", index, t.last()))
 	}
 	n := int(index - t.prevIndex)
+	freed := int64(0)
 	for _, e := range t.entries[:n] {
-		t.bytes -= entryBytes(e)
+		freed += entryBytes(e)
 	}
+	t.count(-freed)
 	t.prevIndex, t.prevTerm = index, t.entries[n-1].GetTerm()
 	if n == len(t.entries) && cap(t.entries) > smallTail {
 		t.entries = nil // an idle group keeps no large array
