@@ -39,6 +39,11 @@ func (m *idle) Capture() (func() ([]byte, error), error) {
 func (m *idle) Checkpointed([]byte) {}
 func (m *idle) Close()              {}
 
+func (m *idle) Have() []byte                         { return nil }
+func (m *idle) Share([]byte) (applier.Source, error) { return &lines{}, nil }
+func (m *idle) Restore([]byte, bool) error           { return nil }
+func (m *idle) Restored() ([]byte, error)            { return []byte{1}, nil }
+
 func openIdle([]byte, bool) (applier.Machine, error) { return new(idle), nil }
 
 // fakeWAL answers at once and keeps nothing.

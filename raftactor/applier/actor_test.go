@@ -43,6 +43,20 @@ func (j *journal) Lead(term uint64) Preparer {
 	return j
 }
 
+func (j *journal) Have() []byte { return []byte("all of it") }
+
+func (j *journal) Share(have []byte) (Source, error) {
+	j.calls = append(j.calls, "share beyond "+string(have))
+	return nil, j.err
+}
+
+func (j *journal) Restore(piece []byte, first bool) error {
+	j.calls = append(j.calls, fmt.Sprintf("restore %s %t", piece, first))
+	return j.err
+}
+
+func (j *journal) Restored() ([]byte, error) { return []byte("restored"), j.err }
+
 func (j *journal) Prepare(any) Prepared { return Prepared{} }
 
 func (j *journal) Capture() (func() ([]byte, error), error) {

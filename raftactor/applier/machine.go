@@ -31,6 +31,8 @@ type Machine interface {
 
 	// Close releases files. Nothing needs to be made durable.
 	Close()
+
+	Sharer
 }
 
 // Sharer is what a Machine needs to bring the machine of another replica to its state, and to be brought to

@@ -92,21 +92,21 @@ type Position struct {
 	ConfState   []byte
 }
 
-func (a *Actor) have(m Have) { m.ReplyTo.Tell(Held{Token: m.Token, Have: a.machine.(Sharer).Have()}) }
+func (a *Actor) have(m Have) { m.ReplyTo.Tell(Held{Token: m.Token, Have: a.machine.Have()}) }
 
 func (a *Actor) share(m Share) {
-	source, err := a.machine.(Sharer).Share(m.Have)
+	source, err := a.machine.Share(m.Have)
 	m.ReplyTo.Tell(Shared{
 		Token: m.Token, Source: source, Index: a.index, Term: a.term, ConfState: a.conf, Err: err,
 	})
 }
 
 func (a *Actor) take(m Take) {
-	m.ReplyTo.Tell(Taken{Token: m.Token, Err: a.machine.(Sharer).Restore(m.Piece, m.First)})
+	m.ReplyTo.Tell(Taken{Token: m.Token, Err: a.machine.Restore(m.Piece, m.First)})
 }
 
 func (a *Actor) finish(m Finish) {
-	machine, err := a.machine.(Sharer).Restored()
+	machine, err := a.machine.Restored()
 	m.ReplyTo.Tell(Finished{Token: m.Token, Machine: machine, Err: err})
 }
 
