@@ -27,7 +27,7 @@ func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool)
 	if rebuild {
 		how = partitionlog.Rebuild
 	}
-	if state == nil {
+	if state == nil && !rebuild {
 		if err := options.clearPredecessor(replica); err != nil {
 			return nil, fmt.Errorf("make room for %s: %w", replica.Name(), err)
 		}

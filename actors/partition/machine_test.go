@@ -187,6 +187,32 @@ func TestDirectoryOfADeletedTopicOfTheSameNameMakesRoom(t *testing.T) {
 	}
 }
 
+// TestJoiningReplicaDoesNotTrustWhatAnEarlierOneLeft: the partition was moved away and back, and a crash came
+// between the write-ahead log's forgetting the earlier replica and the removal of its files.
+func TestJoiningReplicaDoesNotTrustWhatAnEarlierOneLeft(t *testing.T) {
+	b := newBench(t)
+	b.apply(b.propose(Append{Batch: records(3, nil), AppendTime: -1}).Data)
+	flush, err := b.machine.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := flush()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.machine.Checkpointed(state)
+	b.machine.Close()
+	b.replica.Voters = []uint64{1, 2, 3}
+	if _, err := OpenMachine(b.replica, b.options, nil, false); err == nil {
+		t.Error("a founder took a log that its write-ahead log does not know, want a refusal")
+	}
+	b.replica.Voters = nil
+	b.open(nil, false)
+	if end := b.replica.View().End(); end != 0 {
+		t.Errorf("got end %d, want an empty log to copy into", end)
+	}
+}
+
 func TestUnknownCommandIsRefused(t *testing.T) {
 	b := newBench(t)
 	_, err := b.machine.Apply([]applier.Entry{{Term: 5, Index: 1, Data: []byte{commandMark, 9, 9}}})

@@ -24,12 +24,17 @@ func (o *Options) logConfig(r *Replica, c *Config) partitionlog.Config {
 	return config
 }
 
-// clearPredecessor removes the log of an earlier topic of the same name. Its deletion was interrupted by a
-// crash: the image has one topic of a name, so the other one was deleted before this one was created.
+// clearPredecessor removes what a crash left of the log that was deleted before this one was created: that of
+// an earlier topic of the same name, since the image has one topic of a name; or that of an earlier replica
+// of this partition on this node. The latter is certain only of a replica that joins its group: it begins
+// with nothing. One that founds its group and finds a log has lost its write-ahead log; opening it says so.
 func (o *Options) clearPredecessor(r *Replica) error {
 	id, err := partitionlog.TopicIDOf(o.FS, r.Dir)
-	if err != nil || id == r.TopicID {
-		return nil // nothing there, or nothing that names another topic: opening it decides
+	if err != nil {
+		return nil // nothing there, or nothing that names a topic: opening it decides
+	}
+	if founds := len(r.Voters) > 0; founds && id == r.TopicID {
+		return nil
 	}
 	return partitionlog.Remove(o.FS, r.Dir, id)
 }
