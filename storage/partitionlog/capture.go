@@ -32,8 +32,8 @@ type segmentCapture struct {
 // Capture remembers where the log stands, which is cheap, and returns a function that makes all of that
 // durable: it syncs the segments, writes and syncs their indexes and the producer snapshot, and returns the
 // State that is durable now. The function may run on any goroutine while appends go on; flushes of one
-// directory wait for each other, and an older one that comes late does no harm. After an error the log takes no
-// more writes.
+// directory wait for each other, and an older one that comes late does no harm. After an error the log takes
+// no more writes.
 func (l *Log) Capture() (flush func() (State, error), err error) {
 	if err := l.usable(); err != nil {
 		return nil, err

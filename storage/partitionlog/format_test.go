@@ -41,7 +41,8 @@ func TestStateComesBack(t *testing.T) {
 		got, err := decodeState(want.encode())
 		must(t, err)
 		if !bytes.Equal(got.encode(), want.encode()) || got.end != want.end ||
-			got.producersEnd != want.producersEnd || !slices.Equal(got.epochs, want.epochs) || got.active.current != want.active.current ||
+			got.producersEnd != want.producersEnd || !slices.Equal(got.epochs, want.epochs) ||
+			got.active.current != want.active.current ||
 			got.active.maxOffset != want.active.maxOffset {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

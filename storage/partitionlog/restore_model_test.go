@@ -17,9 +17,9 @@ import (
 )
 
 // TestRestoresAgreeWithAModel has three replicas of one log that apply the same commands, fall behind, bring
-// each other up to date piece by piece, are interrupted, crash, are rebuilt and have failing disks. Whatever a
-// replica holds must be what was committed, its producer table that of the batches it stands for, and in the
-// end all must be the same.
+// each other up to date piece by piece, are interrupted, crash, are rebuilt and have failing disks. Whatever
+// a replica holds must be what was committed, its producer table that of the batches it stands for, and in
+// the end all must be the same.
 func TestRestoresAgreeWithAModel(t *testing.T) {
 	seeds := uint64(600)
 	if testing.Short() {

@@ -149,8 +149,8 @@ func TestRestoreFollowsTheTable(t *testing.T) {
 	}
 }
 
-// TestInterruptedRestoreIsCarriedOn stops after every piece, lets the janitor make a checkpoint, cuts the power
-// and goes on from there with another source.
+// TestInterruptedRestoreIsCarriedOn stops after every piece, lets the janitor make a checkpoint, cuts the
+// power and goes on from there with another source.
 func TestInterruptedRestoreIsCarriedOn(t *testing.T) {
 	leader := leaderLog(t)
 	first := copyOf(t, leader, nil, 400)
@@ -174,7 +174,7 @@ func TestInterruptedRestoreIsCarriedOn(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenFromALogThatEndsBefore has a new leader whose machine lags behind what the old one shared.
+// TestNothingIsTakenFromALogThatEndsBefore has a new leader whose machine lags behind what the old one gave.
 func TestNothingIsTakenFromALogThatEndsBefore(t *testing.T) {
 	leader := leaderLog(t)
 	old := openLog(t, newMem(t), smallConfig(), nil, Boot)
@@ -471,7 +471,8 @@ func BenchmarkRestore(b *testing.B) {
 }
 
 func FuzzPieces(f *testing.F) {
-	h := header{topicID: testTopic, start: 5, from: 3, end: 90, producersEnd: 80, epochs: epochs{{1, 5}, {4, 60}}}
+	h := header{topicID: testTopic, start: 5, from: 3, end: 90, producersEnd: 80}
+	h.epochs = epochs{{1, 5}, {4, 60}}
 	data := h.encode()
 	f.Add(data[:len(data)-4])
 	f.Add(append(newPiece(pieceBatches, 100), batch.Build(batch.Options{LeaderEpoch: 1}, batch.Record{})...))
