@@ -24,8 +24,23 @@ type Options struct {
 	Data    string
 	Address string   // of the Kafka listener
 	Env     []string // "CHRONIK_...=..."
+	// Config, if set, is a file that says all of it; Address and HTTP are what it names, and Data is not used.
+	Config string
+	HTTP   string // of the HTTP listener; a free address if empty
+	// Start, if set, starts the process in place of command.Start: in a namespace, for example.
+	Start func(command *exec.Cmd) error
 	// OnLine, if set, hears every log message on the goroutine that reads the log.
 	OnLine func(message string)
+	// OnLog, if set, hears every line of the log as it stands there, on the same goroutine. It may keep it.
+	OnLog func(line string)
+}
+
+// command is what starts the server.
+func (o Options) command() *exec.Cmd {
+	if o.Config != "" {
+		return exec.Command(o.Binary, "start", "--config", o.Config)
+	}
+	return exec.Command(o.Binary, "start", "--data-dir", o.Data, "--bind", o.Address)
 }
 
 // Process is a running server.
@@ -50,23 +65,32 @@ type line struct {
 
 // Launch starts a server and does not wait until it serves.
 func Launch(options Options) (*Process, error) {
-	http, err := FreeAddress()
-	if err != nil {
-		return nil, err
+	if options.HTTP == "" {
+		free, err := FreeAddress()
+		if err != nil {
+			return nil, err
+		}
+		options.HTTP = free
 	}
-	p := &Process{Address: options.Address, HTTP: http, ready: make(chan struct{}), exited: make(chan struct{})}
-	p.command = exec.Command(options.Binary, "start", "--data-dir", options.Data, "--bind", options.Address)
-	p.command.Env = append(append(os.Environ(), "CHRONIK_BIND_METRICS="+http), options.Env...)
+	p := &Process{
+		Address: options.Address, HTTP: options.HTTP, command: options.command(),
+		ready: make(chan struct{}), exited: make(chan struct{}),
+	}
+	p.command.Env = append(append(os.Environ(), "CHRONIK_BIND_METRICS="+options.HTTP), options.Env...)
 	// The server ends with its test, whatever ends the test.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := p.command.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := p.command.Start(); err != nil {
+	start := p.command.Start
+	if options.Start != nil {
+		start = func() error { return options.Start(p.command) }
+	}
+	if err := start(); err != nil {
 		return nil, err
 	}
-	go p.read(stderr, options.OnLine)
+	go p.read(stderr, options)
 	return p, nil
 }
 
@@ -80,7 +104,7 @@ func Start(ctx context.Context, options Options) (*Process, error) {
 }
 
 // read keeps the log until the server ends.
-func (p *Process) read(stderr io.Reader, onLine func(string)) {
+func (p *Process) read(stderr io.Reader, options Options) {
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, longestLine)
 	for lines.Scan() {
@@ -88,6 +112,9 @@ func (p *Process) read(stderr io.Reader, onLine func(string)) {
 		p.log.Write(lines.Bytes())
 		p.log.WriteByte('\n')
 		p.mu.Unlock()
+		if options.OnLog != nil {
+			options.OnLog(lines.Text())
+		}
 		var l line
 		if json.Unmarshal(lines.Bytes(), &l) != nil {
 			continue // the trace of a crash is no JSON
@@ -95,8 +122,8 @@ func (p *Process) read(stderr io.Reader, onLine func(string)) {
 		if l.Message == "chronik is ready" {
 			close(p.ready)
 		}
-		if onLine != nil {
-			onLine(l.Message)
+		if options.OnLine != nil {
+			options.OnLine(l.Message)
 		}
 	}
 	p.err = p.command.Wait()
@@ -117,6 +144,12 @@ func (p *Process) Await(ctx context.Context) error {
 
 // PID is the process id.
 func (p *Process) PID() int { return p.command.Process.Pid }
+
+// Ready is closed once the server serves.
+func (p *Process) Ready() <-chan struct{} { return p.ready }
+
+// Signal sends the server a signal. It fails only when the server has ended.
+func (p *Process) Signal(signal os.Signal) error { return p.command.Process.Signal(signal) }
 
 // Exited is closed once the server has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }

@@ -15,8 +15,37 @@ import (
 func Create(
 	ctx context.Context, client *kgo.Client, name string, partitions int32, configs map[string]string,
 ) error {
+	return CreateReplicated(ctx, client, name, partitions, 1, configs)
+}
+
+// CreateReplicated makes a topic with so many replicas of each partition.
+func CreateReplicated(
+	ctx context.Context, client *kgo.Client, name string, partitions int32, replicas int16,
+	configs map[string]string,
+) error {
 	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, replicas
+	return create(ctx, client, topic, configs)
+}
+
+// CreateAssigned makes a topic whose partitions live on the given nodes, the preferred leader first.
+func CreateAssigned(
+	ctx context.Context, client *kgo.Client, name string, assignment [][]int32, configs map[string]string,
+) error {
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
+	for partition, replicas := range assignment {
+		one := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		one.Partition, one.Replicas = int32(partition), replicas
+		topic.ReplicaAssignment = append(topic.ReplicaAssignment, one)
+	}
+	return create(ctx, client, topic, configs)
+}
+
+func create(
+	ctx context.Context, client *kgo.Client, topic kmsg.CreateTopicsRequestTopic, configs map[string]string,
+) error {
+	name := topic.Topic
 	for key, value := range configs {
 		config := kmsg.NewCreateTopicsRequestTopicConfig()
 		config.Name, config.Value = key, &value

@@ -1,0 +1,259 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-go/chronik/protocol/batch"
+	"github.com/chronik-go/chronik/tests/cluster/lab"
+	"github.com/chronik-go/chronik/tests/cluster/load"
+)
+
+// answerTime is when a client gives up on a node that takes a request and never answers. Nothing tells a
+// client of a frozen node but its own clock.
+const answerTime = 500 * time.Millisecond
+
+func TestLeaderFrozen(t *testing.T) {
+	random := seeded(t)
+	c := running(t, lab.Options{Warnings: []string{linkLost}}, loadPartitions)
+	o := options(c, loadPartitions, loadRate, loadBytes)
+	o.AnswerTime = answerTime
+	l := startLoad(t, o)
+	c.Create(staleTopic, loadPartitions, 3)
+	lab.Pass(t.Context(), lead)
+	var longest time.Duration
+	var elections, stale []error
+	freezes := form(2, 10)
+	for range freezes {
+		view := c.AwaitInSync(lab.Patience, topic, staleTopic)
+		node, led := victim(c, view, random)
+		late := newLateWriter(t, c, node, lab.LedBy(node.ID, view[staleTopic]))
+		frozen := l.Now()
+		node.Freeze()
+		late.write(t)
+		awaitServed(c, l, led, frozen)
+		awaitServed(c, l, l.Partitions(), l.Now())
+		longest = max(longest, l.Gap(led, load.Window{From: frozen, To: l.Now()}))
+		before := stableLeaders(c)
+		node.Thaw()
+		if err := sameLeaders(before[topic], c.AwaitInSync(lab.Patience, topic)[topic]); err != nil {
+			elections = append(elections, err)
+		}
+		stale = append(stale, late.stale(t)...)
+	}
+	finish(t, c, l)
+	row(t, "leader frozen with SIGSTOP: unavailable", atMost(1500*time.Millisecond), longest <= limit(1500*time.Millisecond),
+		"max %s of %d", show(longest), freezes)
+	row(t, "leader thawed: elections that it causes", "0", len(elections) == 0, "%d %v", len(elections), elections)
+	row(t, "leader thawed: stale writes that it acknowledges", "0", len(stale) == 0, "%d %v", len(stale), stale)
+}
+
+// stableLeaders is a view that all running nodes agree on, whatever is in sync.
+func stableLeaders(c *lab.Cluster) lab.View {
+	var common lab.View
+	c.Until(lab.Patience, "the nodes that run agree on the leaders", func(ctx context.Context) error {
+		common = nil
+		for _, n := range c.Running() {
+			view, err := n.View(ctx, topic)
+			if err != nil {
+				return err
+			}
+			if common == nil {
+				common = view
+			}
+			if err := sameLeaders(common[topic], view[topic]); err != nil {
+				return err
+			}
+		}
+		for p, partition := range common[topic] {
+			if partition.Leader < 0 || !c.Node(partition.Leader).Running() {
+				return fmt.Errorf("partition %d is led by %d", p, partition.Leader)
+			}
+		}
+		return nil
+	})
+	return common
+}
+
+// staleTopic takes the writes that a frozen leader finds when it wakes up.
+const staleTopic = "stale"
+
+// lateWriter sends writes to a node that is frozen and reads their answers after it is thawed.
+type lateWriter struct {
+	client     *kgo.Client
+	node       int32
+	partitions []int32
+	answers    chan lateAnswer
+}
+
+type lateAnswer struct {
+	partition int32
+	acks      int16
+	value     string
+	offset    int64
+	err       error
+}
+
+// newLateWriter opens the connection, which must be there before the node freezes.
+func newLateWriter(t *testing.T, c *lab.Cluster, n *lab.Node, partitions []int32) *lateWriter {
+	t.Helper()
+	w := &lateWriter{
+		client: c.Client(n, kgo.RequestRetries(0)), node: n.ID, partitions: partitions,
+		answers: make(chan lateAnswer, 2*len(partitions)),
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), lab.Patience)
+	defer cancel()
+	if err := w.client.Ping(ctx); err != nil { // and the client learns the brokers
+		t.Fatal(err)
+	}
+	first := w.produce(ctx, partitions[0], -1, "before")
+	if first.err != nil {
+		t.Fatalf("write to node %d before it is frozen: %v", n.ID, first.err)
+	}
+	return w
+}
+
+// write sends the requests, with acks=all and acks=1. They lie in the node's socket until it is thawed.
+func (w *lateWriter) write(t *testing.T) {
+	for _, partition := range w.partitions {
+		for _, acks := range []int16{-1, 1} {
+			text := fmt.Sprintf("late-%d-%d-%d-%d", w.node, partition, acks, time.Now().UnixNano())
+			go func() { w.answers <- w.produce(t.Context(), partition, acks, text) }()
+		}
+	}
+}
+
+func (w *lateWriter) produce(ctx context.Context, number int32, acks int16, text string) lateAnswer {
+	one := kmsg.NewProduceRequestTopicPartition()
+	one.Partition = number
+	one.Records = batch.Build(batch.Options{}, batch.Record{Value: []byte(text)})
+	name := kmsg.NewProduceRequestTopic()
+	name.Topic, name.Partitions = staleTopic, append(name.Partitions, one)
+	request := kmsg.NewPtrProduceRequest()
+	request.SetVersion(9) // later ones name the topic by its id
+	request.Acks, request.TimeoutMillis, request.Topics = acks, 5_000, append(request.Topics, name)
+	answer := lateAnswer{partition: number, acks: acks, value: text}
+	response, err := w.client.Broker(int(w.node)).Request(ctx, request)
+	if err != nil {
+		answer.err = err
+		return answer
+	}
+	got := response.(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+	answer.offset, answer.err = got.BaseOffset, kerr.ErrorForCode(got.ErrorCode)
+	return answer
+}
+
+// stale reads the answers and returns those that acknowledged a record which is not there.
+func (w *lateWriter) stale(t *testing.T) (stale []error) {
+	t.Helper()
+	refused := 0
+	for range 2 * len(w.partitions) {
+		answer := <-w.answers
+		if answer.err != nil {
+			refused++
+			continue
+		}
+		if value := readOne(t, w.client, answer.partition, answer.offset); value != answer.value {
+			stale = append(stale, fmt.Errorf("partition %d: acks=%d acknowledged at %d, where %q stands",
+				answer.partition, answer.acks, answer.offset, value))
+		}
+	}
+	t.Logf("thawed node %d: %d late writes, %d refused", w.node, 2*len(w.partitions), refused)
+	return stale
+}
+
+// readOne reads the record at an offset from whoever leads the partition; nothing within a while is "".
+func readOne(t *testing.T, client *kgo.Client, partition int32, offset int64) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{staleTopic: {partition: kgo.NewOffset().At(offset)}})
+	defer client.RemoveConsumePartitions(map[string][]int32{staleTopic: {partition}})
+	for ctx.Err() == nil {
+		for _, r := range client.PollFetches(ctx).Records() {
+			if r.Partition == partition && r.Offset == offset {
+				return string(r.Value)
+			}
+		}
+	}
+	return ""
+}
+
+// followerOf returns a node that leads neither the metadata nor any partition of the topic, which it makes:
+// the other two lead half of the partitions each.
+func followerOf(c *lab.Cluster, partitions int) *lab.Node {
+	follower := c.AwaitQuorum().Leader%3 + 1
+	first, second := follower%3+1, (follower+1)%3+1
+	var assignment [][]int32
+	for p := range partitions {
+		one := []int32{first, second, follower}
+		if p%2 == 1 {
+			one = []int32{second, first, follower}
+		}
+		assignment = append(assignment, one)
+	}
+	c.CreateAssigned(topic, assignment)
+	return c.Node(follower)
+}
+
+// awaitFollower returns when the follower leads nothing and everything is in sync.
+func awaitFollower(t *testing.T, c *lab.Cluster, follower *lab.Node) lab.View {
+	t.Helper()
+	view := c.AwaitInSync(lab.Patience, topic)
+	if led := lab.LedBy(follower.ID, view[topic]); len(led) > 0 {
+		t.Fatalf("node %d leads partitions %d whose preferred leader is another", follower.ID, led)
+	}
+	return view
+}
+
+func TestFollowerFrozen(t *testing.T) {
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost}})
+	c.StartAll()
+	follower := followerOf(c, loadPartitions)
+	before := awaitFollower(t, c, follower)
+	quorum := c.AwaitQuorum()
+	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
+	lab.Pass(t.Context(), lead)
+
+	// Halves take turns, so that what else the machine does falls on both.
+	turns, stretch := form(2, 1), form(5*time.Second, time.Minute)
+	var well, frozen []load.Window
+	for range turns {
+		well = append(well, watch(t, l, stretch))
+		follower.Freeze()
+		frozen = append(frozen, watch(t, l, stretch))
+		follower.Thaw()
+		c.AwaitInSync(lab.Patience, topic)
+	}
+	well = append(well, watch(t, l, stretch))
+	elections := sameLeaders(before[topic], c.AwaitInSync(lab.Patience, topic)[topic])
+	epoch := c.AwaitQuorum().Epoch
+	compare(t, l, fmt.Sprintf("one follower frozen for %s", stretch), 1.2, well, frozen)
+	finish(t, c, l)
+	row(t, "one follower frozen: elections until it has caught up", "0", elections == nil && epoch == quorum.Epoch,
+		"%v, metadata at epoch %d, was %d", elections, epoch, quorum.Epoch)
+}
+
+// watch lets the load run and returns the window.
+func watch(t *testing.T, l *load.Load, stretch time.Duration) load.Window {
+	t.Helper()
+	from := l.Now()
+	lab.Pass(t.Context(), stretch)
+	return load.Window{From: from, To: l.Now()}
+}
+
+// compare prints the 99th percentile with a fault beside that without.
+func compare(t *testing.T, l *load.Load, what string, most float64, well, faulty []load.Window) {
+	t.Helper()
+	before, during := l.Summarize(well...), l.Summarize(faulty...)
+	t.Logf("%s: without: %s; with: %s", what, before, during)
+	ratio := float64(during.P99) / float64(before.P99)
+	row(t, what+": produce p99 against without", fmt.Sprintf("≤ %.2g x", factor(most)), ratio <= factor(most),
+		"%.2f x (%s, %s without)", ratio, show(during.P99), show(before.P99))
+}

@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chronik-go/chronik/tests/cluster/lab"
+)
+
+func TestAtRestWith300Partitions(t *testing.T) { atRest(t, 300, 0.5, 0) }
+
+func TestAtRestWith3000Partitions(t *testing.T) { atRest(t, 3000, 1, 250<<20) }
+
+// settling is the time after the last change in which the nodes may finish what it caused.
+const settling = 5 * time.Second
+
+// atRest watches a cluster that nobody uses.
+func atRest(t *testing.T, partitions int32, percent float64, memory int64) {
+	c := newCluster(t, lab.Options{})
+	c.StartAll()
+	begun := time.Now()
+	// Ten topics: one with thousands of partitions would test the answer about it, too.
+	var names []string
+	for i := range 10 {
+		names = append(names, fmt.Sprintf("quiet-%d", i))
+		c.Create(names[i], partitions/10, 3)
+	}
+	before := c.AwaitInSync(2*time.Minute, names...)
+	t.Logf("%d partitions were made and in sync within %s", partitions, show(time.Since(begun)))
+	lab.Pass(t.Context(), settling)
+	quorum := c.AwaitQuorum()
+
+	stretch := form(20*time.Second, 10*time.Minute)
+	used := make(map[int32]time.Duration)
+	from := time.Now()
+	for _, n := range c.Members() {
+		used[n.ID] = n.CPU()
+	}
+	lab.Pass(t.Context(), stretch)
+	worst, resident := 0.0, int64(0)
+	for _, n := range c.Members() {
+		worst = max(worst, 100*(n.CPU()-used[n.ID]).Seconds()/time.Since(from).Seconds())
+		resident = max(resident, n.RSS())
+	}
+
+	elections := restless(t, c, before, names, quorum)
+	what := fmt.Sprintf("%s at rest with %d partitions of 3 replicas", stretch, partitions)
+	row(t, what+": elections", "0", elections == 0, "%d", elections)
+	row(t, what+": processor of the busiest node", fmt.Sprintf("≤ %g %% of a core", percent),
+		worst <= percent, "%.2f %%", worst)
+	if memory > 0 {
+		row(t, what+": memory of the largest node", fmt.Sprintf("≤ %d MiB", memory>>20), resident <= memory, "%d MiB", resident>>20)
+	}
+}
+
+// restless counts the elections since a view was taken.
+func restless(t *testing.T, c *lab.Cluster, before lab.View, names []string, quorum lab.Quorum) int {
+	t.Helper()
+	elections := int(c.AwaitQuorum().Epoch - quorum.Epoch)
+	after := c.AwaitInSync(lab.Patience, names...)
+	for _, name := range names {
+		for p := range before[name] {
+			elections += int(after[name][p].Epoch - before[name][p].Epoch)
+		}
+	}
+	return elections
+}

@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chronik-go/chronik/tests/cluster/lab"
+	"github.com/chronik-go/chronik/tests/cluster/load"
+	"github.com/chronik-go/chronik/tests/cluster/wire"
+)
+
+// What the nodes warn of when another one goes or cannot be reached.
+const linkLost = `^link (is )?down`
+
+const topic = "orders"
+
+// newCluster prepares three nodes.
+func newCluster(t *testing.T, options lab.Options) *lab.Cluster {
+	t.Helper()
+	options.Binary = server
+	if options.Nodes == 0 {
+		options.Nodes = 3
+	}
+	// The disk is not what is tested, and machines that build are short of it.
+	options.Env = append(options.Env, "CHRONIK_STORAGE_RESERVE_BYTES=0", "CHRONIK_TOPICS_AUTO_CREATE=false")
+	return lab.New(t, options)
+}
+
+// running starts three nodes with a topic whose replicas are in sync.
+func running(t *testing.T, options lab.Options, partitions int32) *lab.Cluster {
+	t.Helper()
+	c := newCluster(t, options)
+	c.StartAll()
+	c.Create(topic, partitions, 3)
+	c.AwaitInSync(lab.Patience, topic)
+	return c
+}
+
+// broken is a network for three nodes, or skips the test.
+func broken(t *testing.T) *wire.Network {
+	t.Helper()
+	network, err := wire.New(3)
+	if err != nil {
+		t.Skipf("no network namespaces here: %v (it takes root and /dev/net/tun)", err)
+	}
+	t.Cleanup(network.Close)
+	return network
+}
+
+// seeded returns random numbers, and prints what repeats them.
+func seeded(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// options of a load on the topic, with one producer for each node.
+func options(c *lab.Cluster, partitions int32, rate, bytes int) load.Options {
+	return load.Options{
+		Topic: topic, Partitions: partitions, Seeds: c.Seeds(), Impatient: c.Impatient, Rate: rate, Bytes: bytes,
+	}
+}
+
+func startLoad(t *testing.T, o load.Options) *load.Load {
+	t.Helper()
+	l, err := load.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// finish stops the loads and checks that every acknowledged record is there once and in order, read through
+// each node, and that all replicas hold the same bytes.
+func finish(t *testing.T, c *lab.Cluster, loads ...*load.Load) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*lab.Patience)
+	defer cancel()
+	for _, l := range loads {
+		if err := l.Stop(ctx); err != nil {
+			t.Fatalf("producers must see no error: %v", err)
+		}
+	}
+	for _, n := range c.Running() {
+		if err := load.Verify(ctx, n.Kafka, loads...); err != nil {
+			t.Fatalf("read through node %d: %v", n.ID, err)
+		}
+	}
+	view := c.AwaitInSync(lab.Patience, topic)
+	c.Until(lab.Patience, "the same bytes in all replicas", func(context.Context) error {
+		return sameReplicas(c, topic, view[topic])
+	})
+}
+
+// sameReplicas compares the segments of the replicas of a topic. They may be cut at different offsets.
+func sameReplicas(c *lab.Cluster, of string, partitions []lab.Partition) error {
+	for number, partition := range partitions {
+		name := fmt.Sprintf("%s-%d", of, number)
+		first := ""
+		for _, id := range partition.Replicas {
+			sum, err := digest(c.Node(id), name)
+			if err != nil {
+				return err
+			}
+			if first == "" {
+				first = sum
+			}
+			if sum != first {
+				return fmt.Errorf("%s: node %d holds other bytes than node %d", name, id, partition.Replicas[0])
+			}
+		}
+	}
+	return nil
+}
+
+func digest(n *lab.Node, partition string) (string, error) {
+	files, err := n.Segments(partition)
+	if err != nil || len(files) == 0 {
+		return "", errors.Join(fmt.Errorf("node %d has no segment of %s", n.ID, partition), err)
+	}
+	hash := sha256.New()
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(hash, file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// sameLeaders says where leaders or their epochs changed between two views.
+func sameLeaders(before, after []lab.Partition) error {
+	var changes []string
+	for p := range before {
+		if before[p].Leader != after[p].Leader || before[p].Epoch != after[p].Epoch {
+			changes = append(changes, fmt.Sprintf("partition %d: leader %d at epoch %d became %d at %d",
+				p, before[p].Leader, before[p].Epoch, after[p].Leader, after[p].Epoch))
+		}
+	}
+	if len(changes) > 0 {
+		return errors.New(strings.Join(changes, "; "))
+	}
+	return nil
+}
