@@ -21,7 +21,7 @@ const answerTime = 500 * time.Millisecond
 
 func TestLeaderFrozen(t *testing.T) {
 	random := seeded(t)
-	c := running(t, lab.Options{Warnings: []string{linkLost}}, loadPartitions)
+	c := running(t, lab.Options{Warnings: []string{linkLost, wasFrozen}}, loadPartitions)
 	o := options(c, loadPartitions, loadRate, loadBytes)
 	o.AnswerTime = answerTime
 	l := startLoad(t, o)
@@ -213,7 +213,7 @@ func awaitFollower(t *testing.T, c *lab.Cluster, follower *lab.Node) lab.View {
 }
 
 func TestFollowerFrozen(t *testing.T) {
-	c := newCluster(t, lab.Options{Warnings: []string{linkLost}})
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost, wasFrozen}})
 	c.StartAll()
 	follower := followerOf(c, loadPartitions)
 	before := awaitFollower(t, c, follower)

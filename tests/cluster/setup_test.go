@@ -20,6 +20,10 @@ import (
 // What the nodes warn of when another one goes or cannot be reached.
 const linkLost = `^link (is )?down`
 
+// What a node warns of that was frozen while it wrote to its disk, which it cannot tell from a disk that did
+// not answer.
+const wasFrozen = `^(write-ahead log waits for the disk|disk answers again)`
+
 const topic = "orders"
 
 // newCluster prepares three nodes.
