@@ -147,7 +147,6 @@ func (a *Actor) metadataSpec(c *kit.Context) (kit.Spec, error) {
 		FS:        a.options.FS,
 		Dir:       a.storage.Dir.Path("metadata"),
 		Raft:      c.Self().Child(nameRaft),
-		Voters:    []uint64{uint64(image.NewReplicaID(settings.NodeID, 1))},
 		Current:   a.current,
 		Random:    crand.Reader,
 		Log:       a.options.Log,

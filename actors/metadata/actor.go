@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -11,6 +12,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/raftactor/link"
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
@@ -26,10 +28,16 @@ type Options struct {
 	FS        vfs.FS
 	Dir       string      // of the metadata snapshots
 	Raft      kit.Address // host of the Raft groups
-	Voters    []uint64    // replica ids that a new metadata log begins with
 	Current   *Current    // where images are published
 	Random    io.Reader   // for topic and cluster ids
 	Log       zerolog.Logger
+
+	// What a cluster of several nodes needs; Peers is nil on a single one.
+	Peers       Peers
+	Identity    Identity // of the data directory
+	Configured  []int32  // nodes that found the cluster together, this one among them
+	RaftAddress string   // that the other nodes reach this one at
+	Self        *link.Self
 }
 
 // Actor keeps the metadata. See the package comment for its card.
@@ -37,6 +45,7 @@ type Actor struct {
 	options     Options
 	planner     *controller.Planner
 	core        kit.Address // of the metadata log's group
+	started     bool        // so is the group
 	ready       bool        // this replica leads and takes proposals
 	image       *image.Image
 	caughtUp    bool // the image had everything of the log once
@@ -44,6 +53,13 @@ type Actor struct {
 	proposals   proposals
 	ids         producerIDs
 	membership  membership
+	forming     forming
+	told        standing         // to the peers
+	differing   map[int32]bool   // peers with other nodes in their configuration
+	wanted      group.Want       // that the group was told last
+	linked      []raftactor.Peer // that the links were told last
+	quorums     kit.Pending[uint64, quorumAsker]
+	retrying    bool      // a flush is on its way
 	timer       kit.Timer // goes off at the earliest deadline
 	timerAt     time.Time
 }
@@ -54,18 +70,39 @@ func Spec(options Options) (kit.Spec, error) {
 	if err != nil {
 		return kit.Spec{}, err
 	}
-	return kit.Spec{
-		New: func() kit.Actor {
-			return &Actor{
-				options:    options,
-				planner:    planner,
-				image:      options.Current.Image(),
-				ids:        newProducerIDs(),
-				membership: membership{endpoints: options.Endpoints},
-			}
+	if options.Peers != nil {
+		planner = planner.In(clusterOf(options.Peers))
+	}
+	options.Configured = slices.Sorted(slices.Values(options.Configured))
+	return kit.Spec{New: func() kit.Actor { return newActor(options, planner) }, Log: options.Log}, nil
+}
+
+func newActor(options Options, planner *controller.Planner) *Actor {
+	return &Actor{
+		options:    options,
+		planner:    planner,
+		image:      options.Current.Image(),
+		ids:        newProducerIDs(),
+		membership: membership{endpoints: options.Endpoints},
+		forming: forming{
+			node:       options.NodeID,
+			directory:  image.TopicID(options.Directory).String(),
+			configured: options.Configured,
+			peers:      make(map[int32]standing),
 		},
-		Log: options.Log,
-	}, nil
+		differing: make(map[int32]bool),
+	}
+}
+
+// clusterOf returns what the links know of the brokers.
+func clusterOf(peers Peers) controller.Cluster {
+	return controller.Cluster{
+		Alive: peers.Alive,
+		Directory: func(node int32) (string, bool) {
+			hello, up := peers.Hello(node)
+			return hello.Directory, up
+		},
+	}
 }
 
 // Receive implements kit.Actor.
@@ -93,11 +130,28 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onOffline(c, m)
 	case group.LeaderChanged:
 		a.onLeaderChanged(c, m)
+	case DescribeQuorum:
+		a.onDescribeQuorum(c, m)
+	case group.MembersDescribed:
+		a.onMembersDescribed(m)
+	case group.CaughtUp:
+		a.onCaughtUp(c)
+	case link.Up:
+		a.onUp(c, m)
+	case link.Down:
+		a.onDown(m)
+	case link.Noticed:
+		a.onNoticed(c, m)
+	case link.Incoming:
+		a.onIncoming(c, m)
+	case link.Returned:
+		a.onReturned(c, m)
 	case kit.Terminated:
 		a.onTerminated(m)
 	case tick:
 		a.onTick(c)
 	case flush:
+		a.retrying = false
 		a.flush(c)
 	case rejoin:
 		a.onRejoin(c)

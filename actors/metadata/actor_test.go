@@ -51,9 +51,7 @@ func newStage(t *testing.T) *stage {
 	spec, err := Spec(Options{
 		NodeID: 1, Directory: [16]byte{7}, Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: 1}},
 		FS: vfs.NewMem(), Dir: "data/metadata", Raft: s.raft.Address, Current: s.current,
-		Voters: []uint64{
-			uint64(image.NewReplicaID(1, 1)),
-		}, Random: rand.NewChaCha8([32]byte{1}), Log: zerolog.Nop(),
+		Random: rand.NewChaCha8([32]byte{1}), Log: zerolog.Nop(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +135,7 @@ func TestFailedStepIsTriedAgainAfterAPause(t *testing.T) {
 	p := s.next()
 	p.ReplyTo.Tell(group.Proposed{Token: p.Token, Err: group.ErrBusy})
 	s.core.ExpectNone(t)
-	s.clock.Advance(rejoinAfter)
+	s.clock.Advance(rejoinMax)
 	if _, is := s.next().Request.(controller.FormCluster); !is {
 		t.Error("forming the cluster was not tried again")
 	}

@@ -11,32 +11,55 @@ import (
 	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/raftactor/link"
 )
 
 // groupName is the name of the metadata log's group.
 const groupName = "meta"
 
-// rejoinAfter is the pause before a failed step to membership is tried again.
-const rejoinAfter = time.Second
+// The pauses before a failed step to membership is tried again, from the first to the longest.
+const (
+	rejoinMin = 50 * time.Millisecond
+	rejoinMax = time.Second
+)
 
 // membership is how far this broker has come with joining the cluster.
 //
 //	state         condition                          does
-//	forming       the cluster has no id              proposes FormCluster
-//	registering   endpoints are known                proposes RegisterBroker
+//	waiting       its directory is empty             see forming
+//	joining       a peer knows a cluster             proposes RegisterBroker through it, then starts the log
+//	forming       leads, the cluster has no id       proposes FormCluster
+//	registering   the cluster has an id              proposes RegisterBroker
 //	joined        since this actor was started
 type membership struct {
 	endpoints []image.Endpoint // where clients reach this broker now
 	proposed  []image.Endpoint // with the registration under way, or the last one
 	underWay  bool             // a proposal of ours is
 	joined    bool
+	waiting   bool // for the end of a pause
+	pause     time.Duration
 }
 
-// onStarted starts the metadata log, or finds it running. The log and its machine outlive this actor, so
-// they get its address by name, which reaches the one that is built after it too.
+// onStarted starts the metadata log, or finds it running, unless the data directory is empty and there are
+// peers to found a cluster with.
 func (a *Actor) onStarted(c *kit.Context) {
-	self := c.Parent().Child(c.Self().Name())
 	a.core = a.options.Raft.Child("group-" + groupName)
+	if !a.clustered() {
+		a.startLog(c)
+		return
+	}
+	if a.standing().state != link.Fresh || len(a.options.Configured) == 1 {
+		a.startLog(c)
+	}
+	a.proclaim()
+	a.options.Raft.Tell(raftactor.Subscribe{Who: c.Self()})
+}
+
+// startLog starts the replica of the metadata log. The log and its machine outlive this actor, so they get
+// its address by name, which reaches the one that is built after it too.
+func (a *Actor) startLog(c *kit.Context) {
+	a.started = true
+	self := c.Parent().Child(c.Self().Name())
 	machine := MachineConfig{
 		FS:      a.options.FS,
 		Dir:     a.options.Dir,
@@ -45,12 +68,17 @@ func (a *Actor) onStarted(c *kit.Context) {
 		Owner:   self,
 		Log:     a.options.Log,
 	}
+	voters, preferred := a.voters(), uint64(0)
+	if len(voters) > 1 {
+		preferred = slices.Min(voters)
+	}
 	a.options.Raft.Tell(raftactor.Start{
 		Spec: raftactor.Spec{
-			Group:   image.MetadataGroup,
-			Name:    groupName,
-			Replica: a.replica(),
-			Voters:  a.options.Voters,
+			Group:     image.MetadataGroup,
+			Name:      groupName,
+			Replica:   a.replica(),
+			Voters:    voters,
+			Preferred: preferred,
 			Open: func(state []byte, _ bool) (applier.Machine, error) {
 				return OpenMachine(machine, state)
 			},
@@ -58,6 +86,33 @@ func (a *Actor) onStarted(c *kit.Context) {
 		},
 		ReplyTo: c.Self(),
 	})
+	a.steer()
+}
+
+// replica returns the Raft id of this broker in the metadata log.
+func (a *Actor) replica() uint64 {
+	incarnation := uint32(1)
+	if a.options.Identity != nil {
+		incarnation = max(a.options.Identity.Incarnation(), 1)
+	}
+	return uint64(image.NewReplicaID(a.options.NodeID, incarnation))
+}
+
+// voters returns the replicas that the metadata log begins with: those of the founders, or this one if it
+// was alone; nil if this broker came to a log that existed.
+func (a *Actor) voters() []uint64 {
+	identity := a.options.Identity
+	switch {
+	case identity != nil && len(identity.Founders()) > 0:
+		var voters []uint64
+		for _, node := range nodesOf(identity.Founders()) {
+			voters = append(voters, uint64(image.NewReplicaID(node, 1)))
+		}
+		return voters
+	case identity != nil && identity.Incarnation() > 0:
+		return nil
+	}
+	return []uint64{uint64(image.NewReplicaID(a.options.NodeID, 1))}
 }
 
 // onGroupStarted catches up with the leadership of a group that was running before this actor.
@@ -85,17 +140,6 @@ func (a *Actor) onOffline(c *kit.Context, m raftactor.Offline) {
 	c.Parent().Tell(m)
 }
 
-// replica returns the Raft id of this broker in the metadata log. The log begins with the first data
-// directory of each voter.
-func (a *Actor) replica() uint64 {
-	for _, voter := range a.options.Voters {
-		if image.ReplicaID(voter).Broker() == a.options.NodeID {
-			return voter
-		}
-	}
-	return uint64(image.NewReplicaID(a.options.NodeID, 1))
-}
-
 func (a *Actor) onLeaderChanged(c *kit.Context, m group.LeaderChanged) {
 	a.lead(c, m.Leader, m.Ready)
 }
@@ -110,13 +154,12 @@ func (a *Actor) lead(c *kit.Context, replica uint64, ready bool) {
 	a.options.Current.controller.Store(leader)
 	if a.ready {
 		a.catchUp()
-		a.flush(c)
-		a.join(c)
 	}
+	a.flush(c)
+	a.join(c)
 }
 
-// catchUp tells the subscribers, once, that nothing of the log is missing in the image any more: a replica
-// leads only after it has applied everything that was committed before.
+// catchUp tells the subscribers, once, that nothing of the log is missing in the image any more.
 func (a *Actor) catchUp() {
 	if a.caughtUp {
 		return
@@ -130,31 +173,32 @@ func (a *Actor) catchUp() {
 // onAnnounce registers the broker again under other addresses.
 func (a *Actor) onAnnounce(c *kit.Context, m Announce) {
 	a.membership.endpoints, a.membership.joined = m.Endpoints, false
-	if a.ready {
-		a.join(c)
-	}
+	a.join(c)
+	a.advance(c)
 }
 
 func (a *Actor) onRejoin(c *kit.Context) {
-	if a.ready {
-		a.join(c)
-	}
+	a.membership.waiting = false
+	a.join(c)
+	a.advance(c)
 }
 
 // join takes the next step to membership. It is called whenever something may have changed.
 func (a *Actor) join(c *kit.Context) {
 	s := &a.membership
 	switch {
-	case s.underWay || s.joined:
-	case a.image.ClusterID() == "":
-		s.underWay = a.form(c)
+	case s.underWay || s.joined || s.waiting:
+	case a.started && a.image.ClusterID() == "":
+		s.underWay = a.ready && a.form(c)
 	case len(s.endpoints) > 0:
-		s.proposed = s.endpoints
+		s.proposed, s.underWay = s.endpoints, true
 		s.underWay = a.proposeOwn(c, forRegistering, controller.RegisterBroker{
 			ID:        a.options.NodeID,
 			Directory: a.options.Directory,
 			Endpoints: s.endpoints,
 			Rack:      a.options.Rack,
+			Raft:      a.options.RaftAddress,
+			Empty:     !a.started,
 		})
 	}
 }
@@ -170,25 +214,50 @@ func (a *Actor) form(c *kit.Context) bool {
 		}
 		id = drawn.String()
 	}
-	return a.proposeOwn(c, forForming, controller.FormCluster{ClusterID: id, Features: a.options.Features})
+	request := controller.FormCluster{ClusterID: id, Features: a.options.Features}
+	if a.options.Identity != nil && len(a.options.Identity.Founders()) > 0 {
+		request.Founders = nodesOf(a.options.Identity.Founders())
+	}
+	return a.proposeOwn(c, forForming, request)
 }
 
-// onJoined goes on after a step. One that failed is tried again after a pause while this replica leads, and
-// when it does next: a change that timed out may have been made, and a cluster that has been formed
-// meanwhile will be seen by then. Addresses that were announced while the broker registered under others
-// are registered next.
-func (a *Actor) onJoined(c *kit.Context, step purpose, err error) {
+// onJoined goes on after a step. One that failed is tried again after a pause: a change that timed out may
+// have been made, and a cluster that has been formed meanwhile will be seen by then. Addresses that were
+// announced while the broker registered under others are registered next.
+func (a *Actor) onJoined(c *kit.Context, step purpose, event image.Event, err error) {
 	s := &a.membership
 	s.underWay = false
+	registered, is := event.(image.BrokerRegistered)
+	if err == nil && is {
+		err = a.enter(c, registered.Broker)
+	}
 	switch {
 	case err != nil:
 		c.Log().Warn().Err(err).Msg("broker is not a member of the cluster yet")
-		c.After(rejoinAfter, rejoin{})
+		s.pause = min(max(2*s.pause, rejoinMin), rejoinMax)
+		s.waiting = true
+		c.After(s.pause, rejoin{})
 	case step == forRegistering && slices.Equal(s.proposed, s.endpoints):
-		s.joined = true
+		s.joined, s.pause = true, 0
 		c.Log().Info().Str("cluster", a.image.ClusterID()).Msg("broker registered")
 		a.flush(c)
-	case a.ready:
+	default:
 		a.join(c)
 	}
+}
+
+// enter notes which incarnation of this broker the cluster knows. A broker whose directory was empty starts
+// its replica of the metadata log then; one that has another incarnation was unregistered while it was away.
+func (a *Actor) enter(c *kit.Context, broker *image.Broker) error {
+	if !a.clustered() || a.options.Identity == nil {
+		return nil
+	}
+	if err := a.options.Identity.SetIncarnation(broker.Incarnation); err != nil {
+		return err
+	}
+	if !a.started {
+		a.startLog(c)
+		a.proclaim()
+	}
+	return nil
 }

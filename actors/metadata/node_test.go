@@ -57,7 +57,6 @@ func startNode(t *testing.T, seed uint64, fs *vfs.Mem) *node {
 		NodeID: 1, Directory: [16]byte{7},
 		Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Host: "localhost", Port: 9092}},
 		FS:        fs, Dir: "data/metadata", Raft: raft,
-		Voters:  []uint64{uint64(image.NewReplicaID(1, 1))},
 		Current: n.current, Random: rand.NewChaCha8([32]byte{byte(seed)}), Log: logger,
 	}
 	n.parent = kittest.NewProbe(world.System, "broker")

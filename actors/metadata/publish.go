@@ -37,5 +37,9 @@ func (a *Actor) onApplied(c *kit.Context, m applied) {
 	for _, subscriber := range a.subscribers {
 		subscriber.Tell(changed)
 	}
+	a.arrive(c)
 	a.flush(c) // changes that waited for the first broker
+	a.proclaim()
+	a.steer()
+	a.join(c)
 }

@@ -24,16 +24,14 @@ func (a *Actor) onSubmit(c *kit.Context, m Submit) {
 	}
 }
 
-// propose begins a change, at once if this replica leads, else when it does. It declines when too many are
+// propose begins a change, at once if it is known who leads, else when it is. It declines when too many are
 // under way.
 func (a *Actor) propose(c *kit.Context, one *proposal) bool {
 	if !a.proposals.add(one) {
 		return false
 	}
 	a.arm(c)
-	if a.ready {
-		a.flush(c)
-	}
+	a.flush(c)
 	return true
 }
 
@@ -42,15 +40,28 @@ func (a *Actor) proposeOwn(c *kit.Context, why purpose, request any) bool {
 	return a.propose(c, &proposal{purpose: why, request: request, deadline: c.Now().Add(defaultTimeout)})
 }
 
-// flush sends what is queued if this replica leads. Changes for others wait until a broker is registered:
-// before that the cluster could not make a topic anyway, and those who are early would get an error.
+// flush sends what is queued to whoever leads. Here, changes for others wait until a broker is registered.
 func (a *Actor) flush(c *kit.Context) {
-	if !a.ready {
+	if a.ready {
+		for _, one := range a.proposals.takeQueued(a.image.HasBrokers()) {
+			a.send(c, one)
+		}
 		return
 	}
-	for _, one := range a.proposals.takeQueued(a.image.HasBrokers()) {
-		a.core.Tell(group.Propose{Request: one.request, ReplyTo: c.Self(), Token: one.token})
+	if node, found := a.gateway(); found {
+		for _, one := range a.proposals.takeQueued(true) {
+			a.pass(c, one, node)
+		}
 	}
+}
+
+// send gives a change to the group here, which this replica leads.
+func (a *Actor) send(c *kit.Context, one *proposal) {
+	if controller.IsPlan(one.request) {
+		a.carryOut(c, one)
+		return
+	}
+	a.core.Tell(group.Propose{Request: one.request, ReplyTo: c.Self(), Token: one.token})
 }
 
 // onProposed ends a change, or queues it again if it was not begun.
@@ -60,8 +71,7 @@ func (a *Actor) onProposed(c *kit.Context, m group.Proposed) {
 		return // its deadline came first
 	}
 	if m.Err != nil && notBegun(m.Err) {
-		a.proposals.requeue(one)
-		c.After(retryAfter, flush{})
+		a.again(c, one)
 		return
 	}
 	event, _ := m.Result.(image.Event)
@@ -73,15 +83,33 @@ func (a *Actor) onProposed(c *kit.Context, m group.Proposed) {
 	a.settle(c, one, event, err)
 }
 
+// again queues a change that was not begun. Who asked on behalf of somebody else asks again itself, since it
+// may know better by then whom to ask; and only who leads forms a cluster.
+func (a *Actor) again(c *kit.Context, one *proposal) {
+	if one.purpose == forPeer || one.purpose == forForming {
+		a.settle(c, one, nil, errNotController)
+		return
+	}
+	a.proposals.requeue(one)
+	if !a.retrying {
+		a.retrying = true
+		c.After(retryAfter, flush{})
+	}
+}
+
 // settle hands the outcome of a change to whom it concerns.
 func (a *Actor) settle(c *kit.Context, one *proposal, event image.Event, err error) {
 	switch one.purpose {
 	case forAsker:
 		one.replyTo.Tell(Submitted{Token: one.askers, Event: event, Err: err})
+	case forPeer:
+		a.answer(c, one, event, err)
+	case forPlan:
+		a.onMoved(c, one, event, err)
 	case forProducerIDs:
 		a.onBlock(c, event, err)
 	case forForming, forRegistering:
-		a.onJoined(c, one.purpose, err)
+		a.onJoined(c, one.purpose, event, err)
 	}
 }
 
@@ -90,6 +118,9 @@ func (a *Actor) onTick(c *kit.Context) {
 	a.timer = nil
 	for _, one := range a.proposals.expire(c.Now()) {
 		a.settle(c, one, nil, errTimedOut)
+	}
+	for _, q := range a.quorums.Expire(c.Now()) {
+		q.answer(nil, a.image, errTimedOut)
 	}
 	a.arm(c)
 }
