@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -25,12 +26,13 @@ type commandLine struct {
 	LogLevel *string `short:"l" name:"log-level" placeholder:"LEVEL" help:"trace, debug, info, warn or error (default info)."`
 
 	Start   startCommand   `cmd:"" help:"Run a node until SIGTERM or SIGINT."`
+	Cluster clusterCommand `cmd:"" help:"Look at a cluster or change its nodes."`
 	Version versionCommand `cmd:"" help:"Print what this binary was built from."`
 }
 
 type startCommand struct {
 	Config    *string `short:"c" name:"config" placeholder:"FILE" help:"TOML file with settings ($CHRONIK_CONFIG)."`
-	Bind      *string `name:"bind" placeholder:"ADDR" help:"Address of the Kafka listener: HOST, HOST:PORT or :PORT (default 0.0.0.0:9092)."`
+	Bind      *string `name:"bind" placeholder:"ADDR" help:"Address of the Kafka listener: HOST, HOST:PORT or :PORT (default 0.0.0.0, port of the own [[peers]] entry or 9092)."`
 	Advertise *string `name:"advertise" placeholder:"HOST[:PORT]" help:"Address that clients are told."`
 	NodeID    *string `name:"node-id" placeholder:"N" help:"Id of this node (default 1)."`
 }
@@ -79,6 +81,8 @@ func run(p process) int {
 	case parsed.Command() == "version":
 		fmt.Fprintln(p.stdout, admin.ReadBuild())
 		return exitOK
+	case strings.HasPrefix(parsed.Command(), "cluster "):
+		return cluster(p, &line, parsed.Command())
 	}
 	return start(p, &line)
 }
@@ -86,8 +90,10 @@ func run(p process) int {
 // settings merges the sources. Errors are ready to print.
 func (line *commandLine) settings(environ []string) (config.Config, []string, error) {
 	source := config.Source{Path: config.Path(environ), Environ: environ, Flags: make(map[string]string)}
-	if line.Start.Config != nil {
-		source.Path = *line.Start.Config
+	for _, path := range []*string{line.Start.Config, line.Cluster.Config} { // of one command, so at most one
+		if path != nil {
+			source.Path = *path
+		}
 	}
 	if source.Path != "" {
 		text, err := os.ReadFile(source.Path)
