@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -171,6 +172,83 @@ func TestInterruptedRestoreIsCarriedOn(t *testing.T) {
 		}
 		restoreAll(t, l, rest)
 		same(t, l, leader)
+	}
+}
+
+// TestEmptyLogIsCopiedWithItsEpoch: everything was deleted over there, and the epoch is still known.
+func TestEmptyLogIsCopiedWithItsEpoch(t *testing.T) {
+	leader := leaderLog(t)
+	must(t, leader.AdvanceStart(leader.View().End()))
+	fs := newMem(t)
+	l := openLog(t, fs, smallConfig(), nil, Boot)
+	appendTo(t, l, 1)
+	l = openLog(t, fs, smallConfig(), nil, Boot)
+	state := restoreAll(t, l, copyOf(t, leader, l.Have(), 400))
+	same(t, l, leader)
+	if epoch := l.View().LatestEpoch(); epoch != 3 {
+		t.Errorf("got epoch %d, want 3", epoch)
+	}
+	same(t, openLog(t, fs.DurableClone(), smallConfig(), state, Boot), leader)
+}
+
+// TestSnapshotOfATableThatIsBehindStays: the table of a checkpoint is not overwritten by a later one of a log
+// that ends at the same offset. The power fails before that one's state is in the write-ahead log.
+func TestSnapshotOfATableThatIsBehindStays(t *testing.T) {
+	leader, fs := openLog(t, newMem(t), smallConfig(), nil, Boot), newMem(t)
+	l := openLog(t, fs, smallConfig(), nil, Boot)
+	var entries []batch.Batch
+	for id := range int64(6) {
+		entries = append(entries, sent(leader.View().End(), id, 0, 0, 2))
+		must(t, leader.Append(entries[id:]))
+	}
+	must(t, l.Append(entries[:1]))
+	must(t, leader.AdvanceStart(8))
+	for i, piece := range copyOf(t, leader, l.Have(), 400)[:2] {
+		must(t, l.Restore(piece, i == 0))
+	}
+	state := checkpoint(t, l)
+	l.Repeat(entries[1:3])
+	flush, err := l.Capture()
+	must(t, err)
+	_, err = flush()
+	must(t, err)
+	l = openLog(t, fs.DurableClone(), smallConfig(), state, Boot)
+	if l.producers.Len() != 1 || !l.Behind() || l.View().End() != 12 {
+		t.Errorf("got %d producers of a log that ends at %d, want the one of the checkpoint",
+			l.producers.Len(), l.View().End())
+	}
+	l.Repeat(entries[1:])
+	if l.Behind() || l.producers.Len() != 6 {
+		t.Errorf("got %d producers, behind %v, want all 6", l.producers.Len(), l.Behind())
+	}
+}
+
+// TestRebuiltLogThatBeginsAnewLeavesNothingBehind: a replica that is rebuilt after an interrupted restore is
+// brought to a state whose log start has moved on. The files of the first attempt that are below it go, and
+// the log rolls as it should.
+func TestRebuiltLogThatBeginsAnewLeavesNothingBehind(t *testing.T) {
+	leader, fs := leaderLog(t), newMem(t)
+	l := openLog(t, fs, smallConfig(), nil, Boot)
+	first := copyOf(t, leader, l.Have(), 400)
+	for i, piece := range first[:len(first)-1] {
+		must(t, l.Restore(piece, i == 0))
+	}
+	l = openLog(t, fs, smallConfig(), nil, Rebuild)
+	must(t, leader.AdvanceStart(70))
+	for range 20 {
+		appendTo(t, leader, 100)
+	}
+	restoreAll(t, l, copyOf(t, leader, l.Have(), 400))
+	same(t, l, leader)
+	if n := l.View().Segments(); n < 3 {
+		t.Errorf("got %d segments, want it to roll", n)
+	}
+	names, err := fs.List(testDir)
+	must(t, err)
+	for _, name := range names {
+		if offset, suffix, _ := parseName(name); suffix == suffixLog && offset < l.segments[0].base {
+			t.Errorf("%s is still there, the log begins at %d", name, l.segments[0].base)
+		}
 	}
 }
 
@@ -358,6 +436,9 @@ func TestFlushesTakeTurns(t *testing.T) {
 		case vfs.OpCreate:
 			if writing.Swap(true) {
 				clashes.Add(1)
+			}
+			for range 200 {
+				runtime.Gosched() // whoever does not wait for his turn comes in now
 			}
 		case vfs.OpRename:
 			writing.Store(false)
