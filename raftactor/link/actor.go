@@ -15,15 +15,10 @@ import (
 // Times of a link.
 const (
 	pingEvery  = 100 * time.Millisecond
-	silence    = 500 * time.Millisecond // without anything from the peer: it counts as down
 	minBackOff = 50 * time.Millisecond
 	maxBackOff = time.Second
 	healthy    = time.Second            // up for so long: the next back-off is the shortest
 	patience   = 100 * time.Millisecond // with an attempt, when there is reason to believe that another succeeds
-
-	// silentBeats is how many pings in a row have to stay without an answer besides. It saves the links of a
-	// process that was frozen itself: time has passed for it, but it has not looked.
-	silentBeats = 4
 )
 
 // DefaultTimeout is how long a call waits that does not say so.
@@ -259,7 +254,9 @@ func (a *Actor) lose(err error) {
 	a.config.Events.Tell(Down{Node: a.config.Node, Err: err})
 }
 
-// onBeat pings, and gives the link up if the peer is silent.
+// onBeat pings, and gives the link up if the peer is silent: if nothing has come for as long as Options.Silence
+// says, and about as many pings have got no answer. The second saves the links of a process that was frozen
+// itself: time has passed for it, but it has not looked.
 func (a *Actor) onBeat(c *kit.Context) {
 	if a.session == nil {
 		return
@@ -271,7 +268,8 @@ func (a *Actor) onBeat(c *kit.Context) {
 	if a.silent++; quiet < pingEvery {
 		a.silent = 0
 	}
-	if quiet >= silence && a.silent >= silentBeats {
+	limit := a.config.Peers.options.Silence
+	if quiet >= limit && a.silent >= int(limit/pingEvery)-1 {
 		a.down(c, fmt.Errorf("%w for %v", errSilent, quiet.Round(time.Millisecond)))
 		a.redial(c)
 		return

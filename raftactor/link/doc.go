@@ -36,7 +36,7 @@
 //	          1 s is over              failed
 //	          Dial                     dialing again if the attempt is older than 100 ms, else when it fails
 //	up        connection lost, or      waiting; Down is told, what waits is dropped, calls get ErrLost
-//	          500 ms silence
+//	          silence, 500 ms
 //
 // Pings, every 100 ms, are the only sign of life that counts, and the link is where a node learns whether
 // another lives. A peer that said hello to us certainly listens: whoever hears Greeted tells the link Dial, so

@@ -18,12 +18,16 @@ import (
 // Options say how a node speaks to its peers.
 type Options struct {
 	Queue   int64                 // bytes that may wait for one peer; 0 for DefaultQueue
+	Silence time.Duration         // without anything from a peer it counts as down; 0 for DefaultSilence
 	TLS     *tls.Config           // nil: no TLS; see LoadTLS
 	Metrics prometheus.Registerer // nil: no metrics
 }
 
-// DefaultQueue is how many bytes of raft's messages may wait for one peer.
-const DefaultQueue = 64 << 20
+// Defaults of Options.
+const (
+	DefaultQueue   = 64 << 20
+	DefaultSilence = 500 * time.Millisecond
+)
 
 // Peers knows all links of this node. Any goroutine may use it; the links keep it up to date.
 type Peers struct {
@@ -36,6 +40,9 @@ type Peers struct {
 func NewPeers(self *Self, options Options) *Peers {
 	if options.Queue <= 0 {
 		options.Queue = DefaultQueue
+	}
+	if options.Silence <= 0 {
+		options.Silence = DefaultSilence
 	}
 	p := &Peers{self: self, options: options}
 	p.table.Store(&map[int32]*peer{})

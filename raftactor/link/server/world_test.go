@@ -73,7 +73,7 @@ func newNode(t testing.TB, id int32, change ...func(*server.Config, *link.Option
 		Services: map[link.Service]kit.Address{link.ServiceMetadata: n.service.Address},
 		Deliver:  n.deliver,
 	}
-	options := link.Options{}
+	options := link.Options{Silence: patience} // a busy machine is no frozen peer
 	for _, f := range change {
 		f(&n.config, &options)
 	}
