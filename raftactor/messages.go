@@ -133,8 +133,8 @@ type SetPeers struct {
 	Peers []Peer
 }
 
-// Subscribe asks for the events of all links: link.Up, link.Down, link.Greeted, link.Refused. Links that are up
-// are told at once. A subscriber that stops is forgotten.
+// Subscribe asks for the events of all links: link.Up, link.Down, link.Greeted, link.Refused. Links that are
+// up are told at once. A subscriber that stops is forgotten.
 type Subscribe struct {
 	Who kit.Address
 }

@@ -23,7 +23,7 @@ type Effects struct {
 	Transferred []TransferAnswer       // to those who asked for a transfer
 	CatchUps    []CatchUp              // fetch the state of another replica, then call Installed or CatchUpFailed
 	Positions   []Installed            // tell the applier that its machine stands for these indexes
-	Installs    []janitor.Checkpointed // tell the applier that a state is the one that a restart begins with
+	Installs    []janitor.Checkpointed // tell the applier that a restart begins with this state
 	CaughtUp    bool                   // everything that was committed before the start is applied
 }
 

@@ -18,9 +18,9 @@ import (
 //	what happens                          what follows
 //	the leader's node goes down           it is forgotten; the first stands at once, the others later
 //	a node comes up                       there may be a majority now
-//	a request for votes of a replica      it is told who leads (a leader), or the request is kept in case that the
-//	that knows no leader                  leader is lost in a moment (a follower), as one socket closes before the
-//	                                      other
+//	a request for votes of a replica      it is told who leads (a leader), or the request is kept, in case the
+//	that knows no leader                  leader is lost in a moment (a follower), as one socket closes
+//	                                      before the other
 //	a request of somebody who knows less  whoever knows more stands at once
 type election struct {
 	stand    int             // ticks until this replica stands again; 0: at once

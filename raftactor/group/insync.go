@@ -114,8 +114,8 @@ func (c *Core) announceMembers() {
 	})
 }
 
-// Describe returns what this replica knows of the members. The times of contact are left to the caller, who has a
-// clock.
+// Describe returns what this replica knows of the members. The times of contact are left to the caller, who
+// has a clock.
 func (c *Core) Describe() (described MembersDescribed, behind map[uint64]int) {
 	described = MembersDescribed{
 		Group: c.group, Leader: c.leader, Term: c.term, Leads: c.leading, Commit: c.hard.Commit, Last: c.last,

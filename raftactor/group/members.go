@@ -127,7 +127,9 @@ func (c *Core) nextChanges() (changes []*raftpb.ConfChangeSingle, done bool) {
 		changes = append(changes, &raftpb.ConfChangeSingle{Type: kind.Enum(), NodeId: &replica})
 	}
 	present, want := c.members.all(), c.want
-	wants := func(id uint64) bool { return slices.Contains(want.Voters, id) || slices.Contains(want.Learners, id) }
+	wants := func(id uint64) bool {
+		return slices.Contains(want.Voters, id) || slices.Contains(want.Learners, id)
+	}
 	var fresh []int32
 	for _, id := range slices.Concat(want.Voters, want.Learners) {
 		if !slices.Contains(present, id) {

@@ -68,8 +68,8 @@ type CaughtUp struct {
 }
 
 // Want says which replicas should be members of the group, and which of them stands for election first. All
-// replicas are told whenever that changes; the one that leads takes the steps: who is new joins as a learner and
-// votes when it has caught up, who is not wanted leaves, and a leader that is not wanted hands its
+// replicas are told whenever that changes; the one that leads takes the steps: who is new joins as a learner
+// and votes when it has caught up, who is not wanted leaves, and a leader that is not wanted hands its
 // leadership over before. A replica that is new takes the place of another one on its node at once, since
 // that one has lost what it knew.
 type Want struct {

@@ -70,7 +70,8 @@ func (c *Core) quiet() bool {
 	case !c.leading:
 		return !c.install.running
 	}
-	return !c.transferring() && !c.members.joint() && c.members.quorum(c.reachable) && c.peersMatch(false) == c.last
+	settled := !c.transferring() && !c.members.joint() && c.members.quorum(c.reachable)
+	return settled && c.peersMatch(false) == c.last
 }
 
 // trim drops entries from memory that are applied and needed by no peer. A leader keeps what the slowest

@@ -58,8 +58,8 @@ func (c *Core) Resign() {
 	}
 }
 
-// successor returns the best of some voters to lead next: in sync, and with the most of the log; 0 if there is
-// none. The preferred one is taken among equals.
+// successor returns the best of some voters to lead next: in sync, and with the most of the log; 0 if there
+// is none. The preferred one is taken among equals.
 func (c *Core) successor(voters []uint64) (best uint64) {
 	most := uint64(0)
 	c.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
