@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -13,9 +12,6 @@ import (
 // batch is the size at which a frame is closed. A larger one would make the receiver wait for its end before
 // it can begin with the first item; a smaller one costs more turns of everybody.
 const batch = 512 << 10
-
-// ErrClosed ends the sending from an outbox that was closed.
-var ErrClosed = errors.New("outbox is closed")
 
 // Outbox holds what waits to be sent on one stream, in order and within a bound. Anybody adds to it, on any
 // goroutine and without waiting; one goroutine sends.
