@@ -4,8 +4,6 @@ import (
 	"errors"
 
 	"github.com/chronik-go/chronik/actors/kit"
-	"github.com/chronik-go/chronik/actors/metadata/image"
-	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/raftactor/group"
@@ -16,6 +14,7 @@ type Actor struct {
 	replica *Replica
 	options *Options
 	waiters waiters
+	known   group.LeaderChanged // what the group said last
 }
 
 // Spec returns how to spawn the actor of a replica.
@@ -43,6 +42,10 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onDescribed(c, m)
 	case group.LeaderChanged:
 		a.onLeaderChanged(c, m)
+	case group.MembersChanged:
+		a.onMembersChanged(c, m)
+	case SetMembers:
+		a.onSetMembers(m)
 	case raftactor.Offline:
 		a.onOffline(c, m)
 	case Delete:
@@ -59,7 +62,8 @@ func (a *Actor) onStarted(c *kit.Context) {
 	replica, options := a.replica, a.options
 	a.options.Raft.Tell(raftactor.Start{
 		Spec: raftactor.Spec{
-			Group: replica.Group, Name: replica.Name(), Replica: replica.ID, Voters: replica.Voters,
+			Group: replica.Group, Name: replica.Name(), Replica: replica.ID,
+			Voters: replica.Voters, Preferred: replica.Preferred,
 			Open: func(state []byte, rebuild bool) (applier.Machine, error) {
 				return OpenMachine(replica, options, state, rebuild)
 			},
@@ -70,10 +74,12 @@ func (a *Actor) onStarted(c *kit.Context) {
 	})
 }
 
-// onGroupStarted catches up with the leadership of a group that was running before this actor.
+// onGroupStarted tells the group what was said before it could hear it, or catches up with the leadership of
+// a group that was running before this actor.
 func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
 	switch {
 	case m.Err == nil:
+		a.tellMembers()
 	case errors.Is(m.Err, raftactor.ErrExists):
 		a.options.Raft.Tell(raftactor.Describe{ReplyTo: c.Self()})
 	default:
@@ -85,7 +91,9 @@ func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
 func (a *Actor) onDescribed(c *kit.Context, m raftactor.Described) {
 	for _, status := range m.Groups {
 		if status.Group == a.replica.Group {
-			a.lead(c, status.Leader, status.Term, status.Ready)
+			a.onLeaderChanged(c, group.LeaderChanged{
+				Group: status.Group, Leader: status.Leader, Term: status.Term, Ready: status.Ready,
+			})
 		}
 	}
 }
@@ -118,23 +126,50 @@ func (a *Actor) unwatch() {
 	}
 }
 
-func (a *Actor) onLeaderChanged(c *kit.Context, m group.LeaderChanged) {
-	a.lead(c, m.Leader, m.Term, m.Ready)
+// onSetMembers notes who should be a member of the group and tells it.
+func (a *Actor) onSetMembers(m SetMembers) {
+	a.replica.want.Store(&m.Want)
+	a.tellMembers()
 }
 
-// lead publishes who leads. Whoever waits looks again: he may have to go elsewhere.
-func (a *Actor) lead(c *kit.Context, leader, term uint64, ready bool) {
-	next := &Leadership{Node: NoLeader, Epoch: protocol.LeaderEpoch(term), Ready: ready}
-	if leader != 0 {
-		next.Node = image.ReplicaID(leader).Broker()
+func (a *Actor) tellMembers() {
+	if want := a.replica.want.Load(); want != nil {
+		a.replica.Core.Tell(*want)
 	}
-	if *next == *a.replica.Leadership() {
-		return
+}
+
+// onLeaderChanged publishes who leads. A replica that has just come to lead is told anew who should be a
+// member: the group may have been rebuilt since it heard that.
+func (a *Actor) onLeaderChanged(c *kit.Context, m group.LeaderChanged) {
+	if m.Leader == a.replica.ID && a.known.Leader != m.Leader {
+		a.tellMembers()
+	}
+	a.known = m
+	a.publish(c)
+}
+
+func (a *Actor) onMembersChanged(c *kit.Context, m group.MembersChanged) {
+	a.replica.members.Store(&m)
+	if !a.publish(c) {
+		c.Parent().Tell(Led{Replica: a.replica}) // a change that clients do not see may still complete a reassignment
+	}
+}
+
+// publish shows what is known of the leadership and reports whether that is news. Whoever waits looks again
+// if the leader is another one: he may have to go elsewhere.
+func (a *Actor) publish(c *kit.Context) bool {
+	before := a.replica.Leadership()
+	next := leadershipOf(a.known, a.replica.Members())
+	if next.Equal(before) {
+		return false
 	}
 	a.replica.leadership.Store(next)
-	a.waiters.wakeAll()
-	a.unwatch()
+	if next.movedFrom(before) {
+		a.waiters.wakeAll()
+		a.unwatch()
+	}
 	c.Parent().Tell(Led{Replica: a.replica})
+	return true
 }
 
 // onOffline says that the replica serves no more; the node works on without it.
@@ -142,13 +177,19 @@ func (a *Actor) onOffline(c *kit.Context, m raftactor.Offline) {
 	c.Log().Error().Err(m.Err).Str("topic", a.replica.Topic).Int32("partition", a.replica.Partition).
 		Msg("replica is offline until the node is started again")
 	a.replica.offline.Store(true)
-	a.lead(c, 0, uint64(a.replica.Leadership().Epoch), false)
+	a.resign(c)
 }
 
 // onDelete lets the group forget the replica. Its machine is closed by the time of the answer.
 func (a *Actor) onDelete(c *kit.Context) {
-	a.lead(c, 0, uint64(a.replica.Leadership().Epoch), false)
+	a.resign(c)
 	a.options.Raft.Tell(raftactor.Stop{Group: a.replica.Group, Remove: true, ReplyTo: c.Self()})
+}
+
+// resign says that this replica knows of no leader any more.
+func (a *Actor) resign(c *kit.Context) {
+	a.known = group.LeaderChanged{Group: a.replica.Group, Term: uint64(a.replica.Leadership().Epoch)}
+	a.publish(c)
 }
 
 // onGroupStopped removes the files. If power fails before, the tombstone and the image are there, and the

@@ -10,9 +10,10 @@
 //	loses     waiters: fetches that wait run into their own deadline and answer with what there is
 //	mailbox   one by one
 //	blocks    on disk, only while it deletes its directory
-//	receives  Wait, Unwait, advanced, Delete, group.LeaderChanged, raftactor.Started, raftactor.Described,
-//	          raftactor.Offline, raftactor.Stopped
-//	sends     Woken to waiters, Led and Deleted to the manager, raftactor.Start and Stop to the host
+//	receives  Wait, Unwait, advanced, SetMembers, Delete, group.LeaderChanged, group.MembersChanged,
+//	          raftactor.Started, raftactor.Described, raftactor.Offline, raftactor.Stopped
+//	sends     Woken to waiters, Led and Deleted to the manager, raftactor.Start and Stop to the host,
+//	          group.Want to the group
 //
 // # What can be asked of the group
 //
@@ -40,6 +41,12 @@
 //
 // A replica that is too far behind for the entries of the group gets the missing range of offsets out of
 // another replica's segments (restore.go); the pieces are partitionlog's.
+//
+// # Who leads
+//
+// A Leadership is what somebody knows at some moment: the Replica has what its own group told it, and Leaders
+// has the best that this node knows of every partition of the cluster. Who is in sync only a leader
+// knows, since it measures what its followers have acknowledged; nobody takes it from the configuration.
 //
 // # What it refuses to be
 //

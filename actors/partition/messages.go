@@ -4,6 +4,7 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
+	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 )
 
@@ -66,10 +67,15 @@ type Unwait struct {
 	Token   uint64
 }
 
+// SetMembers says which replicas should be members of the group.
+type SetMembers struct {
+	Want group.Want
+}
+
 // Delete removes the replica: its group gets a tombstone, its files go. The actor stops afterwards.
 type Delete struct{}
 
-// Led tells the manager that leadership or readiness of the replica changed.
+// Led tells the manager that the leadership of the replica changed, or what its leader knows of the members.
 type Led struct {
 	Replica *Replica
 }

@@ -6,21 +6,11 @@ import (
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/image"
-	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 	"github.com/chronik-go/chronik/storage/vfs"
 	"github.com/chronik-go/chronik/storage/wal"
 )
-
-// NoLeader is the node id that stands for "no leader known".
-const NoLeader int32 = -1
-
-// Leadership is who leads a partition as far as this node knows. It is immutable.
-type Leadership struct {
-	Node  int32                // NoLeader while none is known
-	Epoch protocol.LeaderEpoch // the Raft term
-	Ready bool                 // this node leads and accepts appends
-}
 
 // Replica is the handle of one partition replica: who it is, where to send to it, and an always current
 // view of what can be read. Any goroutine may use it; only the replica's actor and its machine change it.
@@ -30,13 +20,16 @@ type Replica struct {
 	Partition int32
 	Group     wal.GroupID
 	ID        uint64      // Raft's id of this replica
-	Voters    []uint64    // replicas that a new group begins with
+	Voters    []uint64    // replicas that a new group begins with; nil joins one that exists
+	Preferred uint64      // replica of a new group that stands for election first; 0: nobody in particular
 	Dir       string      // directory of the log
 	Core      kit.Address // of the Raft group: takes group.Propose
 	Waiters   kit.Address // of the replica's actor: takes Wait and Unwait
 
 	log        atomic.Pointer[partitionlog.Log]
 	leadership atomic.Pointer[Leadership]
+	members    atomic.Pointer[group.MembersChanged]
+	want       atomic.Pointer[group.Want]
 	config     atomic.Pointer[Config]
 	watched    atomic.Bool
 	offline    atomic.Bool
@@ -46,7 +39,7 @@ type Replica struct {
 // he shows it to anybody.
 func NewReplica(topic string, id image.TopicID, partition int32, group wal.GroupID, config *Config) *Replica {
 	r := &Replica{Topic: topic, TopicID: id, Partition: partition, Group: group}
-	r.leadership.Store(&Leadership{Node: NoLeader})
+	r.leadership.Store(unknownLeadership)
 	r.config.Store(config)
 	return r
 }
@@ -63,17 +56,23 @@ func (r *Replica) View() *partitionlog.View {
 	return log.View()
 }
 
-// Leadership returns who leads.
+// Leadership returns who leads, as this replica knows.
 func (r *Replica) Leadership() *Leadership { return r.leadership.Load() }
 
-// InSync returns how many replicas are known to have everything that is committed. The leader counts itself;
-// a follower counts once its progress has been measured, never because it is configured.
+// InSync returns how many replicas are known to have everything that is committed, 0 where this node does not
+// lead. The leader counts itself; a follower counts once its progress has been measured, never because it is
+// configured.
 func (r *Replica) InSync() int {
-	if r.Leadership().Ready {
-		return 1
+	leadership := r.Leadership()
+	if !leadership.Ready {
+		return 0
 	}
-	return 0
+	return max(1, len(leadership.InSync))
 }
+
+// Members returns what this replica last knew of the members of its group while it led, nil if it never did.
+// It is current if its term is the epoch of the Leadership.
+func (r *Replica) Members() *group.MembersChanged { return r.members.Load() }
 
 // Offline tells that the replica was given up until the node is started again.
 func (r *Replica) Offline() bool { return r.offline.Load() }

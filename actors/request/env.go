@@ -11,6 +11,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/storage/vfs"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // Env is what handlers know about the broker. It is built once and shared by all connections; nothing in
@@ -20,6 +21,8 @@ type Env struct {
 	Image      func() *image.Image // the newest image of the cluster
 	Controller func() int32        // the broker that leads the metadata log, -1 if none is known
 	Replicas   *partition.Table    // the partition replicas on this broker
+	Leaders    *partition.Leaders  // who leads all partitions; nil: only replicas on this broker tell
+	Alive      func(int32) bool    // whether a broker can be reached from here; nil: every one can
 	Metadata   kit.Address         // actor "metadata"
 	Partitions kit.Address         // actor "partitions"
 	Disk       Disk
@@ -59,6 +62,22 @@ func (e *Env) Layers(i *image.Image, topic *image.Topic) config.Layers {
 // than RequestTimeout, and not at all where the client says 0 or less.
 func (e *Env) Timeout(clientMillis int32) time.Duration {
 	return min(max(time.Duration(clientMillis)*time.Millisecond, 0), e.Settings.RequestTimeout)
+}
+
+// IsAlive tells whether a broker can be reached from here. This one always can.
+func (e *Env) IsAlive(broker int32) bool {
+	return broker == e.NodeID || e.Alive == nil || e.Alive(broker)
+}
+
+// Leadership returns who leads a partition, never nil. The replica is that on this broker, nil if there is
+// none. A leader that cannot be reached from here is none: a client that was sent there would wait for its
+// timeout, while one that is told that there is no leader asks again soon, when another one is elected.
+func (e *Env) Leadership(group wal.GroupID, replica *partition.Replica) *partition.Leadership {
+	known := e.Leaders.Newest(group, replica, e.NodeID)
+	if known.Node == partition.NoLeader || e.IsAlive(known.Node) {
+		return known
+	}
+	return &partition.Leadership{Node: partition.NoLeader, Epoch: known.Epoch}
 }
 
 // Client is who asks.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -168,7 +169,7 @@ func (m *metadataAnswer) response() *kmsg.MetadataResponse {
 	if m.request.IncludeClusterAuthorizedOperations {
 		response.AuthorizedOperations = clusterOperations
 	}
-	for _, broker := range m.brokers(m.client.Listener) {
+	for _, broker := range m.brokers(m.client.Listener, false) {
 		at := kmsg.NewMetadataResponseBroker()
 		at.NodeID, at.Host, at.Port, at.Rack = broker.id, broker.host, broker.port, broker.rack
 		response.Brokers = append(response.Brokers, at)
@@ -261,16 +262,16 @@ func (m *metadataAnswer) partitionAnswer(at placement, index int32) kmsg.Metadat
 		return answer
 	}
 	if m.request.Version == 0 && len(at.offline) > 0 {
-		answer.Replicas = m.registered(at.replicas)
+		answer.Replicas = m.withoutOffline(at)
 		answer.ErrorCode = int16(protocol.ReplicaNotAvailable)
 	}
 	return answer
 }
 
-func (m *metadataAnswer) registered(brokers []int32) []int32 {
+func (m *metadataAnswer) withoutOffline(at placement) []int32 {
 	var known []int32
-	for _, broker := range brokers {
-		if m.image.Broker(broker) != nil {
+	for _, broker := range at.replicas {
+		if !slices.Contains(at.offline, broker) {
 			known = append(known, broker)
 		}
 	}

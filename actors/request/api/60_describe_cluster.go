@@ -12,8 +12,8 @@ import (
 //	1    endpoint types (KIP-919): 1 asks for brokers, 2 for controllers
 //	2    brokers that are fenced, if asked for
 //
-// There are no controllers apart from the brokers here, so their endpoints cannot be asked for. A
-// registered broker is never fenced.
+// There are no controllers apart from the brokers here, so their endpoints cannot be asked for. A registered
+// broker that cannot be reached from here counts as fenced: clients have nothing to look for there.
 
 // The endpoint types of KIP-919.
 const (
@@ -34,9 +34,11 @@ func describeCluster(env *request.Env, client request.Client, r *protocol.Reques
 	if body.IncludeClusterAuthorizedOperations {
 		response.ClusterAuthorizedOperations = clusterOperations
 	}
-	for _, broker := range l.brokers(client.Listener) {
+	fenced := body.Version >= 2 && body.IncludeFencedBrokers
+	for _, broker := range l.brokers(client.Listener, fenced) {
 		at := kmsg.NewDescribeClusterResponseBroker()
 		at.NodeID, at.Host, at.Port, at.Rack = broker.id, broker.host, broker.port, broker.rack
+		at.IsFenced = !broker.alive
 		response.Brokers = append(response.Brokers, at)
 	}
 	return response

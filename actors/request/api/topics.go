@@ -34,7 +34,7 @@ type placement struct {
 	epoch    int32 // of the leader, -1 when none is known
 	replicas []int32
 	inSync   []int32
-	offline  []int32 // replicas on brokers that are not registered
+	offline  []int32 // replicas on brokers that are not registered or not alive
 }
 
 // look finds placements. It works on one image, so that an answer does not mix two.
@@ -48,8 +48,8 @@ func (l look) topic(t *image.Topic) *partition.Topic { return l.env.Replicas.Top
 
 // placement looks a partition up. local is the result of topic.
 //
-// In sync is what has been measured, not what is configured: a leader is in sync with itself, and of other
-// replicas this broker claims nothing.
+// In sync is what the leader has measured, not what is configured; a leader that has told nothing yet is in
+// sync with itself, and without a leader nobody is known to be.
 func (l look) placement(p image.Partition, local *partition.Topic) placement {
 	at := placement{
 		leader:   noLeader,
@@ -59,29 +59,46 @@ func (l look) placement(p image.Partition, local *partition.Topic) placement {
 		offline:  []int32{},
 	}
 	for _, broker := range at.replicas {
-		if l.image.Broker(broker) == nil {
+		if !l.present(broker) {
 			at.offline = append(at.offline, broker)
 		}
 	}
-	replica := local.Replica(p.Index)
-	if replica == nil {
-		return at
+	leadership := l.env.Leadership(p.Group, local.Replica(p.Index))
+	if leadership.Epoch > 0 {
+		at.epoch = int32(leadership.Epoch)
 	}
-	leadership := replica.Leadership()
-	if leadership.Node == partition.NoLeader {
+	switch {
+	case leadership.Node == partition.NoLeader:
 		return at
-	}
-	at.epoch = int32(leadership.Epoch)
-	if leadership.Node == l.env.NodeID && !leadership.Ready {
+	case leadership.Node == l.env.NodeID && !leadership.Ready:
 		return at // elected, but a request would be refused: the client had better ask again
 	}
 	at.leader = leadership.Node
-	if len(at.replicas) == 1 && at.replicas[0] == leadership.Node {
-		at.inSync = at.replicas // the common case on one node, without memory of its own
-	} else {
-		at.inSync = []int32{leadership.Node}
-	}
+	at.inSync = inSync(leadership, at.replicas)
 	return at
+}
+
+// inSync returns the replicas that are in sync, in the order of the replicas as Kafka does. A member of the
+// Raft group that is on its way out of it, or not a replica any more, is not listed.
+func inSync(l *partition.Leadership, replicas []int32) []int32 {
+	if len(replicas) == 1 && replicas[0] == l.Node {
+		return replicas // the common case on one node, without memory of its own
+	}
+	var found []int32
+	for _, broker := range replicas {
+		if broker == l.Node || l.HasInSync(broker) {
+			found = append(found, broker)
+		}
+	}
+	if len(found) == 0 {
+		found = []int32{l.Node}
+	}
+	return found
+}
+
+// present tells whether a broker is registered and can be reached from here.
+func (l look) present(broker int32) bool {
+	return l.image.Broker(broker) != nil && l.env.IsAlive(broker)
 }
 
 // leaderProblem returns why clients of a listener cannot reach the leader: None if they can.
@@ -98,21 +115,24 @@ func (l look) leaderProblem(leader int32, listener string) protocol.Code {
 
 // address is where clients of a listener reach a broker.
 type address struct {
-	id   int32
-	host string
-	port int32
-	rack *string
+	id    int32
+	host  string
+	port  int32
+	rack  *string
+	alive bool
 }
 
-// brokers returns the registered brokers that clients of a listener can reach.
-func (l look) brokers(listener string) []address {
+// brokers returns the registered brokers that have an address for clients of a listener: those that can be
+// reached from here, and the others if they are wanted.
+func (l look) brokers(listener string, dead bool) []address {
 	var found []address
 	for _, broker := range l.image.Brokers() {
 		endpoint, reachable := broker.Endpoint(listener)
-		if !reachable {
+		alive := l.env.IsAlive(broker.ID)
+		if !reachable || !alive && !dead {
 			continue
 		}
-		at := address{id: broker.ID, host: endpoint.Host, port: endpoint.Port}
+		at := address{id: broker.ID, host: endpoint.Host, port: endpoint.Port, alive: alive}
 		if broker.Rack != "" {
 			at.rack = &broker.Rack
 		}
@@ -121,10 +141,10 @@ func (l look) brokers(listener string) []address {
 	return found
 }
 
-// controller returns the broker that takes changes, -1 if none is known or it is not registered.
+// controller returns the broker that takes changes, -1 if none is known, or it is not registered or not alive.
 func (l look) controller() int32 {
 	id := l.env.Controller()
-	if l.image.Broker(id) == nil {
+	if !l.present(id) {
 		return -1
 	}
 	return id

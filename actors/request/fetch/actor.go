@@ -93,32 +93,30 @@ func (a *Actor) onRead(c *kit.Context, m Read) {
 
 // resolve finds the replicas of what is to be read.
 func (a *Actor) resolve(s *scope) []item {
-	r := resolver{table: a.env.Replicas, known: a.absence}
+	r := resolver{env: a.env, absent: a.absence}
 	items := make([]item, 0, s.count())
 	s.each(func(e *entry) { items = append(items, r.item(e)) })
 	return items
 }
 
-// absence says why a partition has no replica on this node.
-func (a *Actor) absence(k key) protocol.Code {
+// absence says why a partition has no replica on this node, and who leads it if that is known.
+func (a *Actor) absence(k key) (protocol.Code, *partition.Leadership) {
 	current := a.env.Image()
+	topic := current.Topic(k.topic)
 	if k.topic == "" {
-		topic := current.TopicByID(k.id)
-		if topic == nil {
-			return protocol.UnknownTopicID
+		if topic = current.TopicByID(k.id); topic == nil {
+			return protocol.UnknownTopicID, nil
 		}
-		return elsewhere(topic.Partition(k.partition))
 	}
-	return elsewhere(current.Topic(k.topic).Partition(k.partition))
-}
-
-// elsewhere returns the code for a partition that is not here. One that exists is led by another node, or
-// about to be opened on this one.
-func elsewhere[T any](_ T, exists bool) protocol.Code {
-	if exists {
-		return protocol.NotLeaderOrFollower
+	p, exists := topic.Partition(k.partition)
+	if !exists {
+		return protocol.UnknownTopicOrPartition, nil
 	}
-	return protocol.UnknownTopicOrPartition
+	leadership := a.env.Leadership(p.Group, nil)
+	if leadership.Node == partition.NoLeader {
+		leadership = nil
+	}
+	return protocol.NotLeaderOrFollower, leadership
 }
 
 // wait registers the fetch with its partitions.

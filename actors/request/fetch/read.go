@@ -3,7 +3,9 @@ package fetch
 import (
 	"errors"
 
+	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 )
@@ -12,15 +14,18 @@ import (
 // batch, however large; nobody else gets more than what is left.
 type limits struct {
 	version   int16
+	rack      string // where the client is, "" if it does not say
 	maxBytes  int
 	committed bool // isolation level read_committed: nothing above the last stable offset
 }
 
 // item is one partition of a fetch that is being answered.
 type item struct {
-	entry   *entry
-	replica *partition.Replica // nil when the partition is not here; then code says why
-	size    int                // bytes that were readable at the last look
+	entry     *entry
+	env       *request.Env
+	replica   *partition.Replica    // nil when the partition is not here; then code says why
+	elsewhere *partition.Leadership // who leads a partition that is not here, nil: nobody knows
+	size      int                   // bytes that were readable at the last look
 	result
 }
 
@@ -34,6 +39,7 @@ type result struct {
 	divergesEnd protocol.Offset
 	region      partitionlog.Region   // Length 0: no data; the result owns one reference to it
 	leader      *partition.Leadership // who leads instead, nil: nothing to say (KIP-951)
+	nearest     *image.Broker         // whom to read from instead, nil: this broker (KIP-392)
 	err         error                 // behind a storage error, for the log
 }
 
@@ -47,8 +53,12 @@ func failed(code protocol.Code) result {
 
 // urgent tells whether the client must hear of the partition at once, data or not.
 func (r *result) urgent() bool {
-	return !r.unknown() && (r.code != protocol.None || r.divergesAt != protocol.NoLeaderEpoch)
+	return !r.unknown() && !r.early() &&
+		(r.code != protocol.None || r.divergesAt != protocol.NoLeaderEpoch || r.nearest != nil)
 }
+
+// early tells whether the client asks for what this replica is about to get.
+func (r *result) early() bool { return r.code == protocol.OffsetNotAvailable }
 
 // unknown tells whether the partition does not exist.
 func (r *result) unknown() bool {
@@ -101,15 +111,26 @@ func (i *item) inspect(l limits) *partitionlog.View {
 	i.size = 0
 	if i.replica == nil {
 		i.result = failed(i.code)
+		i.leader = i.elsewhere
 		return nil
 	}
 	leadership := i.replica.Leadership()
 	view := i.replica.View()
-	if code := i.check(l.version, leadership, view); code != protocol.None {
+	if code := i.check(l, leadership, view); code != protocol.None {
 		i.result = failed(oldCode(code, l.version))
 		if code == protocol.NotLeaderOrFollower || code == protocol.FencedLeaderEpoch {
-			i.leader = leadership
+			i.leader = i.env.Leadership(i.replica.Group, i.replica)
 		}
+		return nil
+	}
+	return i.judge(l, leadership, view)
+}
+
+// judge goes on with a partition that this node may serve.
+func (i *item) judge(l limits, leadership *partition.Leadership, view *partitionlog.View) *partitionlog.View {
+	if i.ahead(l, leadership, view.End()) {
+		i.result = failed(protocol.OffsetNotAvailable)
+		i.high = view.End() // what the wait begins with
 		return nil
 	}
 	i.result = result{
@@ -122,7 +143,8 @@ func (i *item) inspect(l limits) *partitionlog.View {
 	case i.entry.offset > view.End():
 		i.result = failed(protocol.OffsetOutOfRange)
 		return nil
-	case i.entry.offset >= i.visibleEnd(l):
+	}
+	if i.nearest = i.nearer(l, leadership); i.nearest != nil || i.entry.offset >= i.visibleEnd(l) {
 		return nil
 	}
 	return view
@@ -136,17 +158,16 @@ func (i *item) visibleEnd(l limits) protocol.Offset {
 	return i.high
 }
 
-// check applies the rules for a consumer that reads from the leader (KIP-320 for the epochs). Only the
-// leader serves: a follower's end lags, and a consumer that was ahead of it would be told that its offset
-// does not exist.
-func (i *item) check(version int16, l *partition.Leadership, view *partitionlog.View) protocol.Code {
-	if code := checkEpoch(i.entry.epoch, l.Epoch); code != protocol.None {
+// check applies the rules for a consumer (KIP-320 for the epochs). The leader serves, and a follower those who
+// may come to it.
+func (i *item) check(l limits, known *partition.Leadership, view *partitionlog.View) protocol.Code {
+	if code := checkEpoch(i.entry.epoch, known.Epoch); code != protocol.None {
 		return code
 	}
-	if !l.Ready || view == nil {
+	if view == nil || !known.Ready && !i.follows(l, known) {
 		return protocol.NotLeaderOrFollower
 	}
-	if version < 10 && i.replica.Config().Compression == "zstd" {
+	if l.version < 10 && i.replica.Config().Compression == "zstd" {
 		return protocol.UnsupportedCompressionType
 	}
 	if i.entry.offset < view.Start() {

@@ -135,8 +135,8 @@ func (r *response) encodePartition(e *encoder, i *item) {
 	} else {
 		e.nullArray()
 	}
-	if e.version >= 11 {
-		e.int32(-1) // preferred read replica: the one that was asked
+	if e.version >= firstRacks {
+		e.int32(i.preferred())
 	}
 	e.region(&i.result)
 	if e.flexible {
@@ -163,6 +163,14 @@ func encodePartitionTags(e *encoder, i *item) {
 		e.int32(int32(i.leader.Epoch))
 		e.noTags()
 	}
+}
+
+// preferred returns the broker to read from, -1 for the one that was asked.
+func (r *result) preferred() int32 {
+	if r.nearest == nil {
+		return -1
+	}
+	return r.nearest.ID
 }
 
 func count(present bool) int {

@@ -180,7 +180,7 @@ func (s *session) changed(items []item, full bool) []item {
 		now := told{high: one.high, start: one.start}
 		data := one.region.Length > 0
 		if !full && !data && one.code == protocol.None && now == one.entry.told &&
-			one.divergesAt == protocol.NoLeaderEpoch {
+			one.divergesAt == protocol.NoLeaderEpoch && one.nearest == nil {
 			continue
 		}
 		one.entry.told = now

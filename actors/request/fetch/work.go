@@ -7,6 +7,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/protocol"
 )
 
@@ -40,7 +41,7 @@ func newWork(number uint64, m Read, r *kmsg.FetchRequest, most int) *work {
 		number: number, slot: m.Slot, header: m.Request.Header,
 		limits: limits{
 			version: r.Version, maxBytes: min(max(0, int(r.MaxBytes)), most),
-			committed: r.IsolationLevel == 1,
+			committed: r.IsolationLevel == 1, rack: r.Rack,
 		},
 		patient: min(time.Duration(max(0, r.MaxWaitMillis))*time.Millisecond, maxWait),
 	}
@@ -92,10 +93,10 @@ func (w *work) release() {
 
 // resolver finds replicas. Neighbours in a request mostly belong to one topic, so it remembers the last.
 type resolver struct {
-	table *partition.Table
-	known func(k key) protocol.Code // why a partition has no replica here
-	last  key
-	topic *partition.Topic
+	env    *request.Env
+	absent func(k key) (protocol.Code, *partition.Leadership) // why a partition has no replica here
+	last   key
+	topic  *partition.Topic
 }
 
 // item returns the item of an entry.
@@ -104,14 +105,15 @@ func (r *resolver) item(e *entry) item {
 		r.last, r.topic = e.key, r.find(e.key)
 	}
 	if replica := r.topic.Replica(e.partition); replica != nil {
-		return item{entry: e, replica: replica}
+		return item{entry: e, env: r.env, replica: replica}
 	}
-	return item{entry: e, result: failed(r.known(e.key))}
+	code, leadership := r.absent(e.key)
+	return item{entry: e, env: r.env, elsewhere: leadership, result: failed(code)}
 }
 
 func (r *resolver) find(k key) *partition.Topic {
 	if k.id != [16]byte{} || k.topic == "" {
-		return r.table.TopicByID(k.id)
+		return r.env.Replicas.TopicByID(k.id)
 	}
-	return r.table.Topic(k.topic)
+	return r.env.Replicas.Topic(k.topic)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/actors/request"
+	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/vfs"
@@ -165,12 +166,14 @@ func (b *Broker) Lead(r *partition.Replica, node int32, epoch uint64) {
 	b.Doors[r.Name()].to.Tell(group.LeaderChanged{
 		Group: r.Group, Leader: leader, Term: epoch, Ready: node == NodeID,
 	})
-	want := partition.Leadership{Node: partition.NoLeader, Epoch: r.Leadership().Epoch, Ready: node == NodeID}
-	if node != 0 {
-		want.Node = node
+	want := node
+	if node == 0 {
+		want = partition.NoLeader
 	}
-	want.Epoch = protocolEpoch(epoch)
-	b.Eventually(func() bool { return *r.Leadership() == want })
+	b.Eventually(func() bool {
+		l := r.Leadership()
+		return l.Node == want && l.Epoch == protocol.LeaderEpoch(epoch) && l.Ready == (node == NodeID)
+	})
 }
 
 // Replica returns a replica by name and index.

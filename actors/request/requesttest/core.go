@@ -5,7 +5,6 @@ import (
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/partition"
-	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/raftactor/group"
 )
@@ -71,5 +70,3 @@ func (c *Core) commit(m group.Propose) group.Proposed {
 	}
 	return group.Proposed{Token: m.Token, Result: results[0]}
 }
-
-func protocolEpoch(term uint64) protocol.LeaderEpoch { return protocol.LeaderEpoch(term) }

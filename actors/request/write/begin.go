@@ -30,7 +30,7 @@ func Begin(env *request.Env, client request.Client, r *protocol.Request) (*Gathe
 	}
 	b.gather = &Gather{
 		response: kmsg.NewPtrProduceResponse(),
-		hints:    hints{version: body.Version, listener: client.Listener, image: env.Image},
+		hints:    hints{version: body.Version, listener: client.Listener, env: env},
 	}
 	b.gather.response.Version = body.Version
 	b.begin()
@@ -95,12 +95,17 @@ func (b *beginning) topic(t *kmsg.ProduceRequestTopic, answer *kmsg.ProduceRespo
 		one := &answer.Partitions[i]
 		*one = unanswered(p.Partition)
 		if err != nil {
-			b.gather.refuse(nil, one, err)
+			b.gather.refuse(subject{}, one, err)
 			continue
 		}
-		replica, err := b.replica(t, found, p.Partition)
-		if err != nil {
-			b.gather.refuse(replica, one, err)
+		replica := found.Replica(p.Partition)
+		if replica == nil {
+			who, err := b.absence(t, p.Partition)
+			b.gather.refuse(who, one, err)
+			continue
+		}
+		if err := b.ready(replica); err != nil {
+			b.gather.refuse(subjectOf(replica), one, err)
 			continue
 		}
 		b.propose(replica, p.Records, one)
@@ -125,38 +130,34 @@ func (b *beginning) find(t *kmsg.ProduceRequestTopic) (*partition.Topic, error) 
 	return found, nil
 }
 
-// replica returns the replica of a partition if this node leads it.
-func (b *beginning) replica(t *kmsg.ProduceRequestTopic, found *partition.Topic, index int32) (
-	*partition.Replica, error,
-) {
-	replica := found.Replica(index)
-	if replica == nil {
-		return nil, b.absence(t, index)
-	}
+// ready says why a replica takes no append: this node does not lead it, or too few others could keep what is
+// appended (min.insync.replicas, as the leader measures them).
+func (b *beginning) ready(replica *partition.Replica) error {
 	if !replica.Leadership().Ready {
-		return replica, protocol.Errorf(protocol.NotLeaderOrFollower, "")
+		return protocol.Errorf(protocol.NotLeaderOrFollower, "")
 	}
 	want, have := replica.Config().MinInsyncReplicas, replica.InSync()
 	if b.request.Acks == acksAll && have < want {
-		return replica, protocol.Errorf(protocol.NotEnoughReplicas,
+		return protocol.Errorf(protocol.NotEnoughReplicas,
 			"%d replicas are in sync, min.insync.replicas asks for %d", have, want)
 	}
-	return replica, nil
+	return nil
 }
 
-// absence says why a partition has no replica on this node.
-func (b *beginning) absence(t *kmsg.ProduceRequestTopic, index int32) error {
+// absence says why a partition has no replica on this node, and which one it is if it exists.
+func (b *beginning) absence(t *kmsg.ProduceRequestTopic, index int32) (subject, error) {
 	current := b.env.Image()
 	topic := current.Topic(t.Topic)
 	if b.request.Version >= firstTopicIDs {
 		if topic = current.TopicByID(t.TopicID); topic == nil {
-			return protocol.Errorf(protocol.UnknownTopicID, "")
+			return subject{}, protocol.Errorf(protocol.UnknownTopicID, "")
 		}
 	}
-	if _, exists := topic.Partition(index); !exists {
-		return protocol.Errorf(protocol.UnknownTopicOrPartition, "")
+	p, exists := topic.Partition(index)
+	if !exists {
+		return subject{}, protocol.Errorf(protocol.UnknownTopicOrPartition, "")
 	}
-	return protocol.Errorf(protocol.NotLeaderOrFollower, "")
+	return subject{group: p.Group}, protocol.Errorf(protocol.NotLeaderOrFollower, "")
 }
 
 // propose checks the records against the rules of the topic and adds them to the proposals.
@@ -165,11 +166,11 @@ func (b *beginning) propose(replica *partition.Replica, records []byte,
 ) {
 	checked, err := check(records, replica.Config(), b.request.Version, b.now)
 	if err != nil {
-		b.gather.refuse(replica, answer, err)
+		b.gather.refuse(subjectOf(replica), answer, err)
 		return
 	}
 	token := uint64(len(b.proposals))
 	b.proposals = append(b.proposals, Proposal{Replica: replica, Append: checked, Token: token})
-	b.gather.places = append(b.gather.places, place{replica: replica, answer: answer})
+	b.gather.places = append(b.gather.places, place{subject: subjectOf(replica), answer: answer})
 	b.gather.open++
 }

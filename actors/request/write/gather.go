@@ -3,10 +3,11 @@ package write
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // Gather is one produce request between its check and its response: what was decided at once stands in the
@@ -22,10 +23,19 @@ type Gather struct {
 
 // place is where the answer of one append goes.
 type place struct {
-	replica  *partition.Replica
+	subject
 	answer   *kmsg.ProduceResponseTopicPartition
 	answered bool
 }
+
+// subject is the partition that an answer is about: its group, and its replica on this node if there is one.
+// The zero value stands for a partition that does not exist; no group has the number 0.
+type subject struct {
+	group   wal.GroupID
+	replica *partition.Replica
+}
+
+func subjectOf(replica *partition.Replica) subject { return subject{replica.Group, replica} }
 
 // Proposal is one append that the connection proposes, in the order of the request.
 type Proposal struct {
@@ -38,7 +48,7 @@ type Proposal struct {
 type hints struct {
 	version  int16
 	listener string
-	image    func() *image.Image
+	env      *request.Env
 }
 
 // firstHints is the first Produce version with hints.
@@ -62,7 +72,7 @@ func (g *Gather) Answer(m group.Proposed) {
 	one.answered = true
 	g.open--
 	if m.Err != nil {
-		g.refuse(one.replica, one.answer, m.Err)
+		g.refuse(one.subject, one.answer, m.Err)
 		return
 	}
 	done := m.Result.(partition.Appended)
@@ -77,27 +87,30 @@ func (g *Gather) Expire() {
 		if one := &g.places[i]; !one.answered {
 			one.answered = true
 			g.open--
-			g.refuse(one.replica, one.answer, errTimedOut)
+			g.refuse(one.subject, one.answer, errTimedOut)
 		}
 	}
 }
 
 // refuse answers a partition with an error.
-func (g *Gather) refuse(replica *partition.Replica, answer *kmsg.ProduceResponseTopicPartition, err error) {
+func (g *Gather) refuse(who subject, answer *kmsg.ProduceResponseTopicPartition, err error) {
 	g.failed = true
 	problem := problemOf(err)
 	answer.ErrorCode = int16(problem.code)
 	answer.ErrorMessage = problem.message
 	answer.ErrorRecords = problem.records
-	if problem.code == protocol.NotLeaderOrFollower && replica != nil {
-		g.hint(replica, answer)
+	if problem.code == protocol.NotLeaderOrFollower {
+		g.hint(who, answer)
 	}
 }
 
 // hint names the leader that this node knows of, and where it is.
-func (g *Gather) hint(replica *partition.Replica, answer *kmsg.ProduceResponseTopicPartition) {
-	leader := replica.Leadership()
-	if g.hints.version < firstHints || leader.Node == partition.NoLeader {
+func (g *Gather) hint(who subject, answer *kmsg.ProduceResponseTopicPartition) {
+	if g.hints.version < firstHints {
+		return
+	}
+	leader := g.hints.env.Leadership(who.group, who.replica)
+	if leader.Node == partition.NoLeader {
 		return
 	}
 	answer.CurrentLeader.LeaderID = leader.Node
@@ -107,7 +120,7 @@ func (g *Gather) hint(replica *partition.Replica, answer *kmsg.ProduceResponseTo
 			return
 		}
 	}
-	broker := g.hints.image().Broker(leader.Node)
+	broker := g.hints.env.Image().Broker(leader.Node)
 	at, ok := broker.Endpoint(g.hints.listener)
 	if !ok {
 		return
