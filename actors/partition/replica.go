@@ -74,6 +74,9 @@ func (r *Replica) InSync() int {
 // It is current if its term is the epoch of the Leadership.
 func (r *Replica) Members() *group.MembersChanged { return r.members.Load() }
 
+// Want returns who the group was last told to have as members, nil if it was told nothing.
+func (r *Replica) Want() *group.Want { return r.want.Load() }
+
 // Offline tells that the replica was given up until the node is started again.
 func (r *Replica) Offline() bool { return r.offline.Load() }
 

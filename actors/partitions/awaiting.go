@@ -17,19 +17,19 @@ type await struct {
 
 // awaiting is the list of those who wait for leaders. It knows no actor.
 //
-// unready counts, for every topic of the table, the partitions without a ready leader, so that a change
+// unready counts, for every topic, the partitions without a ready leader on any node, so that a change
 // of one partition costs the same whether its topic has one partition or ten thousand.
 type awaiting struct {
 	unready map[image.TopicID]int
 	list    []*await
 }
 
-// topicAdded counts a topic whose last fresh partitions have no leader yet.
-func (a *awaiting) topicAdded(id image.TopicID, fresh int) {
+// topicAdded counts more partitions of a topic, of which so many have no leader yet.
+func (a *awaiting) topicAdded(id image.TopicID, unready int) {
 	if a.unready == nil {
 		a.unready = make(map[image.TopicID]int)
 	}
-	a.unready[id] += fresh
+	a.unready[id] += unready
 	a.settle(id)
 }
 

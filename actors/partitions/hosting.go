@@ -3,127 +3,112 @@ package partitions
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
-	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/raftactor/group"
 )
 
 // hosted is what the manager knows of one replica on this node.
 type hosted struct {
 	replica *partition.Replica
 	child   kit.Address // zero while an older actor of the same name is still leaving
-	ready   bool        // as last counted
+	want    group.Want  // who should be a member of its group; no voters: those that it began with
 	leaving bool
 	repairs kit.Restarts
 }
 
-// onStarted subscribes to the image; everything else follows from it.
-func (a *Actor) onStarted(c *kit.Context) {
-	a.options.Metadata.Tell(metadata.Subscribe{Who: c.Self()})
-	c.Watch(a.options.Metadata)
-	c.Every(a.options.RetentionInterval, sweep{})
-}
-
-// onImageChanged makes the replicas of this node follow the image.
-func (a *Actor) onImageChanged(c *kit.Context, m metadata.ImageChanged) {
-	a.image = m.Image
-	if m.First {
-		a.reconcile(c)
-	}
-	if m.CaughtUp && !a.cleared {
-		a.cleared = true
-		a.clearStrays(c)
-	}
-	for _, event := range m.Events {
-		a.onEvent(c, event)
-	}
-}
-
-// reconcile compares the whole image with the table: after a start of this actor, events are missing.
-func (a *Actor) reconcile(c *kit.Context) {
-	var gone []*partition.Topic
-	a.options.Table.Each(func(topic *partition.Topic) bool {
-		if a.image.TopicByID(topic.ID) == nil {
-			gone = append(gone, topic)
-		}
-		return true
-	})
-	for _, topic := range gone {
-		a.adopt(c, topic)
-		a.remove(topic.ID)
-	}
-	for topic := range a.image.Topics() {
-		a.host(c, topic)
-	}
-}
-
-func (a *Actor) onEvent(c *kit.Context, event image.Event) {
-	switch e := event.(type) {
-	case image.TopicCreated:
-		a.host(c, e.Topic)
-	case image.PartitionsCreated:
-		a.host(c, e.Topic)
-	case image.TopicDeleted:
-		a.remove(e.Topic.ID)
-	case image.TopicConfigured:
-		a.configure(e.Topic)
-	case image.BrokerConfigured:
-		for topic := range a.image.Topics() {
-			a.configure(topic)
-		}
-	}
-}
-
-// host makes sure that every partition of the topic that has a replica here is hosted. What the table
-// knows already keeps its handle, since connections and a running group hold on to it.
+// host makes the replicas of a topic on this node be those that the image says. What the table knows
+// already keeps its handle, since connections and a running group hold on to it. A replica that is here under
+// another id is another replica: the old one goes with all that it has, and the new one learns everything.
 func (a *Actor) host(c *kit.Context, topic *image.Topic) {
 	known := a.options.Table.TopicByID(topic.ID)
-	config := a.options.Configure(a.image, topic)
 	next := &partition.Topic{Name: topic.Name, ID: topic.ID}
 	next.Replicas = make([]*partition.Replica, len(topic.Partitions))
-	var fresh []*hosted
+	mine := a.registered()
+	var gone []*partition.Replica
 	for _, p := range topic.Partitions {
+		old := known.Replica(p.Index)
 		id, here := p.ReplicaOn(a.options.NodeID)
-		if !here {
+		switch {
+		case !mine || here && old != nil && old.ID == uint64(id):
+			next.Replicas[p.Index] = old
 			continue
+		case here:
+			next.Replicas[p.Index] = a.newReplica(c, topic, p, id)
 		}
-		name := childName(topic.Name, p.Index)
-		replica := known.Replica(p.Index)
-		if replica == nil {
-			replica = partition.NewReplica(topic.Name, topic.ID, p.Index, p.Group, config)
-			replica.ID, replica.Voters = uint64(id), voters(p)
-			replica.Dir = filepath.Join(a.options.Partition.LogDir, replica.Name())
-			replica.Core = a.options.Partition.Raft.Child("group-" + replica.Name())
-			replica.Waiters = c.Self().Child(name)
-		}
-		next.Replicas[p.Index] = replica
-		if one := a.names[name]; one == nil || one.replica != replica {
-			fresh = append(fresh, &hosted{replica: replica, repairs: partitionRepairs})
+		if old != nil {
+			gone = append(gone, old)
 		}
 	}
 	a.options.Table.Put(next)
 	a.configure(topic)
-	a.awaiting.topicAdded(topic.ID, len(fresh))
-	for _, one := range fresh {
-		a.start(c, one)
+	a.count(topic)
+	for _, replica := range gone {
+		a.retire(c, replica)
 	}
-}
-
-// adopt takes over the replicas of a topic that an earlier incarnation of this actor hosted.
-func (a *Actor) adopt(c *kit.Context, topic *partition.Topic) {
-	for _, replica := range topic.Replicas {
-		if replica != nil && a.names[childName(topic.Name, replica.Partition)] == nil {
-			a.start(c, &hosted{replica: replica, repairs: partitionRepairs})
+	for i, replica := range next.Replicas {
+		if replica != nil && mine {
+			a.enroll(c, topic.Partitions[i], replica)
 		}
 	}
 }
 
-// start spawns the actor of a replica, or leaves it waiting until an older one of the same name, of a topic
-// that was deleted, has gone: both use the same directory.
+// registered tells whether the image knows this node with the data directory that it has.
+func (a *Actor) registered() bool {
+	broker := a.image.Broker(a.options.NodeID)
+	return a.options.Directory == [16]byte{} || broker != nil && broker.Directory == a.options.Directory
+}
+
+// newReplica returns the handle of a replica that has not been here. One that its group began with knows the
+// others that did; one that comes later knows nobody.
+func (a *Actor) newReplica(c *kit.Context, topic *image.Topic, p image.Partition, id image.ReplicaID,
+) *partition.Replica {
+	config := a.options.Configure(a.image, topic)
+	replica := partition.NewReplica(topic.Name, topic.ID, p.Index, p.Group, config)
+	replica.ID = uint64(id)
+	if id.Founder() {
+		replica.Voters, replica.Preferred = numbers(p.Founders), uint64(p.Preferred())
+	}
+	replica.Dir = filepath.Join(a.options.Partition.LogDir, replica.Name())
+	replica.Core = a.options.Partition.Raft.Child("group-" + replica.Name())
+	replica.Waiters = c.Self().Child(childName(topic.Name, p.Index))
+	return replica
+}
+
+// enroll makes sure that a replica is hosted and that its group knows who should be a member.
+func (a *Actor) enroll(c *kit.Context, p image.Partition, replica *partition.Replica) {
+	want := wanted(p)
+	if asFounded(p) && replica.Want() == nil {
+		want = group.Want{}
+	}
+	one := a.hosting(replica)
+	switch {
+	case one == nil:
+		a.start(c, &hosted{replica: replica, want: want, repairs: partitionRepairs})
+		return
+	case sameWant(one.want, want):
+		return
+	}
+	one.want = want
+	one.child.Tell(partition.SetMembers{Want: want})
+	a.maybeComplete(c, replica) // the members may be there already
+}
+
+// hosting returns what is known of a replica, nil if it is not hosted.
+func (a *Actor) hosting(replica *partition.Replica) *hosted {
+	name := childName(replica.Topic, replica.Partition)
+	for _, one := range []*hosted{a.names[name], a.postponed[name]} {
+		if one != nil && one.replica == replica {
+			return one
+		}
+	}
+	return nil
+}
+
+// start spawns the actor of a replica, or leaves it waiting until an older one of the same name has gone: both
+// use the same directory.
 func (a *Actor) start(c *kit.Context, one *hosted) {
 	name := childName(one.replica.Topic, one.replica.Partition)
 	if older := a.names[name]; older != nil {
@@ -131,30 +116,52 @@ func (a *Actor) start(c *kit.Context, one *hosted) {
 		return
 	}
 	a.names[name] = one
-	one.child = c.Spawn(name, partition.Spec(one.replica, a.options.Partition))
+	a.spawn(c, name, one)
 }
 
-// remove deletes the replicas of a topic and takes it out of the table at once.
-func (a *Actor) remove(id image.TopicID) {
+// spawn builds the actor of a replica.
+func (a *Actor) spawn(c *kit.Context, name string, one *hosted) {
+	one.child = c.Spawn(name, partition.Spec(one.replica, a.options.Partition))
+	if one.leaving {
+		one.child.Tell(partition.Delete{})
+		return
+	}
+	if len(one.want.Voters) > 0 {
+		one.child.Tell(partition.SetMembers{Want: one.want})
+	}
+}
+
+// remove deletes the replicas of a topic that is gone and takes it out of the tables at once.
+func (a *Actor) remove(c *kit.Context, id image.TopicID) {
+	a.discount(id)
 	topic := a.options.Table.TopicByID(id)
 	if topic == nil {
 		return
 	}
 	a.options.Table.Drop(topic)
-	a.awaiting.topicRemoved(id)
 	for _, replica := range topic.Replicas {
-		if replica == nil {
-			continue
-		}
-		name := childName(topic.Name, replica.Partition)
-		if one := a.postponed[name]; one != nil && one.replica == replica {
-			delete(a.postponed, name)
-		}
-		if one := a.names[name]; one != nil && one.replica == replica {
-			one.leaving = true
-			one.child.Tell(partition.Delete{})
+		if replica != nil {
+			a.retire(c, replica)
 		}
 	}
+}
+
+// retire deletes a replica that does not belong here any more. An earlier incarnation of this actor may have
+// hosted it; then it gets an actor to be deleted by.
+func (a *Actor) retire(c *kit.Context, replica *partition.Replica) {
+	name := childName(replica.Topic, replica.Partition)
+	if one := a.postponed[name]; one != nil && one.replica == replica {
+		delete(a.postponed, name)
+		return
+	}
+	one := a.names[name]
+	if one == nil {
+		a.start(c, &hosted{replica: replica, leaving: true, repairs: partitionRepairs})
+	} else if one.replica == replica && !one.leaving {
+		one.leaving = true
+		one.child.Tell(partition.Delete{})
+	}
+	a.resigned(c, replica)
 }
 
 // configure publishes the effective configuration of a topic to its replicas.
@@ -169,23 +176,6 @@ func (a *Actor) configure(topic *image.Topic) {
 			replica.Reconfigure(config)
 		}
 	}
-}
-
-// onLed counts a change of leadership for those who wait.
-func (a *Actor) onLed(m partition.Led) {
-	one := a.names[childName(m.Replica.Topic, m.Replica.Partition)]
-	if one == nil || one.replica != m.Replica || one.leaving {
-		return
-	}
-	was := one.ready
-	one.ready = a.served(m.Replica.Leadership())
-	a.awaiting.led(m.Replica.TopicID, was, one.ready)
-}
-
-// served tells whether a partition has a leader that accepts appends. Of other nodes it is known who leads,
-// not whether they are ready; clients find out in the time that an answer takes.
-func (a *Actor) served(l *partition.Leadership) bool {
-	return l.Ready || (l.Node != partition.NoLeader && l.Node != a.options.NodeID)
 }
 
 // onTerminated makes room for a replica that waited for the name, repairs a child that failed, or
@@ -226,12 +216,8 @@ func (a *Actor) repair(c *kit.Context, one *hosted) {
 // onRebuild spawns a repaired replica after its wait, or finishes a deletion that came meanwhile.
 func (a *Actor) onRebuild(c *kit.Context, m rebuild) {
 	name := childName(m.one.replica.Topic, m.one.replica.Partition)
-	if a.names[name] != m.one {
-		return
-	}
-	m.one.child = c.Spawn(name, partition.Spec(m.one.replica, a.options.Partition))
-	if m.one.leaving {
-		m.one.child.Tell(partition.Delete{})
+	if a.names[name] == m.one {
+		a.spawn(c, name, m.one)
 	}
 }
 
@@ -243,27 +229,9 @@ func (a *Actor) onDeleted(c *kit.Context, m partition.Deleted) {
 	}
 }
 
-// onResubscribe asks the rebuilt metadata actor for the image.
-func (a *Actor) onResubscribe(c *kit.Context) {
-	a.options.Metadata.Tell(metadata.Subscribe{Who: c.Self()})
-	c.Watch(a.options.Metadata)
-}
-
-// resubscribeAfter is long enough for the broker to have built a new metadata actor; if it has not, the
-// watch tells at once and the manager tries again.
-const resubscribeAfter = 100 * time.Millisecond
-
 // partitionRepairs paces the repair of a replica's actor.
 var partitionRepairs = kit.Restarts{
-	Limit: 5, Within: 30 * time.Second, Min: 10 * time.Millisecond, Max: time.Second,
+	Limit: 5, Within: repairWindow, Min: repairLeast, Max: repairMost,
 }
 
 func childName(topic string, index int32) string { return fmt.Sprintf("partition-%s-%d", topic, index) }
-
-func voters(p image.Partition) []uint64 {
-	ids := make([]uint64, 0, len(p.Replicas))
-	for _, replica := range p.Replicas {
-		ids = append(ids, uint64(replica))
-	}
-	return slices.Clip(ids)
-}

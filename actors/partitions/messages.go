@@ -1,8 +1,12 @@
 package partitions
 
 import (
+	"time"
+
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // AwaitLeaders asks for one LeadersReady as soon as every partition of the topics has a ready leader.
@@ -21,6 +25,21 @@ type LeadersReady struct {
 	Token uint64
 }
 
+// Handover asks that the leadership of a group is handed to a replica that votes, wherever the group is led
+// now. Answered with group.Transferred.
+type Handover struct {
+	Group   wal.GroupID
+	To      uint64 // the replica
+	Timeout time.Duration
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Refuse implements kit.Refusable.
+func (h Handover) Refuse(err error) {
+	h.ReplyTo.Tell(group.Transferred{Group: h.Group, Token: h.Token, Err: err})
+}
+
 // Retain runs the retention sweep now instead of at its next turn.
 type Retain struct{}
 
@@ -29,6 +48,15 @@ type sweep struct{}
 
 // rebuild is the end of the wait before a failed child is built again.
 type rebuild struct{ one *hosted }
+
+// announce is the end of the pause in which news for other nodes gather.
+type announce struct{}
+
+// balance is the manager's own tick for preferred leaders.
+type balance struct{}
+
+// complete is the end of the wait before the end of a reassignment is told again.
+type complete struct{ group wal.GroupID }
 
 // resubscribe is the end of the wait for a new metadata actor.
 type resubscribe struct{}
