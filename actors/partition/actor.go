@@ -151,7 +151,8 @@ func (a *Actor) onLeaderChanged(c *kit.Context, m group.LeaderChanged) {
 func (a *Actor) onMembersChanged(c *kit.Context, m group.MembersChanged) {
 	a.replica.members.Store(&m)
 	if !a.publish(c) {
-		c.Parent().Tell(Led{Replica: a.replica}) // a change that clients do not see may still complete a reassignment
+		// A change that clients do not see may still complete a reassignment.
+		c.Parent().Tell(Led{Replica: a.replica})
 	}
 }
 

@@ -46,8 +46,8 @@ func (l *Leadership) HasInSync(broker int32) bool {
 }
 
 // yieldsTo tells whether next, which node from says, is better than what is known. A higher epoch always is:
-// terms only grow. Within one epoch there is one leader (Raft §5.2, election safety), and nobody knows better
-// than he, so others only fill in a leader that was not known, and only the leader himself takes it back.
+// terms only grow. Within one epoch there is one leader (Raft §5.2, election safety), and nobody knows
+// better than he, so others only fill in a leader that was not known, and only he takes it back.
 //
 //	epoch    said by            next            known            taken
 //	higher   anyone             any             any              yes
@@ -79,7 +79,7 @@ type Leaders struct {
 // NewLeaders returns an empty table.
 func NewLeaders() *Leaders { return &Leaders{} }
 
-// Of returns who leads a group. It is never nil, also of a nil table: where nothing is known there is no leader.
+// Of returns who leads a group. It is never nil, also of a nil table: where nothing is known nobody leads.
 func (l *Leaders) Of(group wal.GroupID) *Leadership {
 	if l == nil {
 		return unknownLeadership

@@ -25,10 +25,10 @@
 //
 // # Reassignment
 //
-// The image says which replicas a partition shall have (Target). Every replica tells its group so (group.Want),
-// and the one that leads takes the steps. New replicas start here when the image lists them, old ones go when
-// the image has dropped them, which is after the leader has told the controller that the group has the members
-// that it should have.
+// The image says which replicas a partition shall have (Target). Every replica tells its group so
+// (group.Want), and the one that leads takes the steps. New replicas start here when the image lists them,
+// old ones go when the image has dropped them, which is after the leader has told the controller that the
+// group has the members that it should have.
 //
 //	image                  this node                 group                     next
 //	lists a new replica    it starts, knows nobody   learner, then voter       the leader says: completed

@@ -24,8 +24,8 @@ type question struct {
 	peer    bool // a node asked, not a request on this one
 }
 
-// questions are the handovers under way. Every one is answered once by whoever it was passed on to. It knows no
-// actor.
+// questions are the handovers under way. Every one is answered once by whoever it was passed on to. It knows
+// no actor.
 type questions struct {
 	open map[uint64]question
 	last uint64

@@ -107,8 +107,8 @@ func (a *Actor) hosting(replica *partition.Replica) *hosted {
 	return nil
 }
 
-// start spawns the actor of a replica, or leaves it waiting until an older one of the same name has gone: both
-// use the same directory.
+// start spawns the actor of a replica, or leaves it waiting until an older one of the same name has gone:
+// both use the same directory.
 func (a *Actor) start(c *kit.Context, one *hosted) {
 	name := childName(one.replica.Topic, one.replica.Partition)
 	if older := a.names[name]; older != nil {

@@ -171,8 +171,8 @@ func (a *Actor) recountLed(node int32) {
 	})
 }
 
-// onNoticed takes over what another node announces. At the end of an exchange it does not lead any more what it
-// did not mention: it has been away, or stopped, and nobody was told.
+// onNoticed takes over what another node announces. At the end of an exchange it does not lead any more what
+// it did not mention: it has been away, or stopped, and nobody was told.
 func (a *Actor) onNoticed(c *kit.Context, m link.Noticed) {
 	news, err := decodeAnnouncement(m.Body)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
-// completeAfter is the pause before the end of a reassignment is told again that the controller has not noted.
+// completeAfter is the pause before the controller is told again of the end of a reassignment.
 const completeAfter = time.Second
 
 // wanted returns who should be a member of the group of a partition. Replicas that leave are not among them:
@@ -47,7 +47,8 @@ func reassigned(p image.Partition, l *partition.Leadership, m *group.MembersChan
 	if !p.Reassigning() || !l.Ready || m == nil || m.Term != uint64(l.Epoch) || m.Joint || len(m.Learners) > 0 {
 		return false
 	}
-	return slices.Equal(slices.Sorted(slices.Values(m.Voters)), slices.Sorted(slices.Values(numbers(p.Target()))))
+	target := slices.Sorted(slices.Values(numbers(p.Target())))
+	return slices.Equal(slices.Sorted(slices.Values(m.Voters)), target)
 }
 
 // maybeComplete tells the controller when a reassignment has come to its end. Whoever leads the group says
@@ -119,6 +120,9 @@ func (a *Actor) onBalance(c *kit.Context) {
 // lead: it votes, has everything, and can be reached.
 func prefersAnother(p image.Partition, replica *partition.Replica, node int32, alive func(int32) bool) bool {
 	l, members, preferred := replica.Leadership(), replica.Members(), p.Preferred()
-	return l.Ready && preferred.Broker() != node && l.HasInSync(preferred.Broker()) && alive(preferred.Broker()) &&
-		members != nil && slices.Contains(members.Voters, uint64(preferred))
+	broker := preferred.Broker()
+	if !l.Ready || broker == node || members == nil {
+		return false
+	}
+	return l.HasInSync(broker) && alive(broker) && slices.Contains(members.Voters, uint64(preferred))
 }

@@ -141,7 +141,7 @@ func (l look) brokers(listener string, dead bool) []address {
 	return found
 }
 
-// controller returns the broker that takes changes, -1 if none is known, or it is not registered or not alive.
+// controller returns the broker that takes changes, -1 if none is known or it is not present.
 func (l look) controller() int32 {
 	id := l.env.Controller()
 	if !l.present(id) {

@@ -23,8 +23,8 @@
 //	waiting    woken, still too little               waiting
 //	waiting    expired, Finish                       answered with what there is
 //
-// Sessions follow KIP-227, limits KIP-74, epochs KIP-320, hints about leaders KIP-951, racks KIP-392: a leader
-// sends a consumer to a replica in sync in its rack, and followers serve what they have applied.
+// Sessions follow KIP-227, limits KIP-74, epochs KIP-320, hints about leaders KIP-951, racks KIP-392: a
+// leader sends a consumer to a replica in sync in its rack, and followers serve what they have applied.
 //
 // It refuses to copy records: a response holds pieces of segment files, which go from the page cache to the
 // socket. Imported by actors/conn.

@@ -158,8 +158,8 @@ func (i *item) visibleEnd(l limits) protocol.Offset {
 	return i.high
 }
 
-// check applies the rules for a consumer (KIP-320 for the epochs). The leader serves, and a follower those who
-// may come to it.
+// check applies the rules for a consumer (KIP-320 for the epochs). The leader serves, and a follower those
+// who may come to it.
 func (i *item) check(l limits, known *partition.Leadership, view *partitionlog.View) protocol.Code {
 	if code := checkEpoch(i.entry.epoch, known.Epoch); code != protocol.None {
 		return code

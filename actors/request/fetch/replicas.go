@@ -6,8 +6,8 @@ import (
 	"github.com/chronik-go/chronik/protocol"
 )
 
-// firstRacks is the first Fetch version whose clients say in which rack they are and go to the replica that the
-// leader names (KIP-392). Older ones read from leaders only.
+// firstRacks is the first Fetch version whose clients say in which rack they are and go to the replica that
+// the leader names (KIP-392). Older ones read from leaders only.
 const firstRacks = 11
 
 // follows tells whether the replica may serve a consumer although this node does not lead it. It may while it
