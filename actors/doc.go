@@ -6,8 +6,11 @@
 //	│  ├─ wal                  group commit: one write and one fsync for everything that waited
 //	│  └─ janitor              checkpoints, free-space watch
 //	├─ raft                    hosts all Raft groups of this node
+//	│  ├─ server               takes the links of the peers
+//	│  ├─ link-<node>          one per peer: dial, back-off, ordered send, is it alive
 //	│  └─ group-<name>         Raft core of the metadata or of one partition replica
-//	│     └─ applier           applies committed entries to the group's machine
+//	│     ├─ applier           applies committed entries to the group's machine
+//	│     └─ catchup           exists only while this replica fetches what it misses from another node
 //	├─ metadata                publishes the immutable image of the cluster; submits changes to it
 //	├─ partitions              follows the image: one replica for each partition of this node; retention
 //	│  └─ partition-<name>     waiters and leadership of one replica
@@ -28,6 +31,8 @@
 //	                           that replica goes offline with an error line and the rest works on
 //	partition                  rebuilt; waiting fetches look again
 //	metadata, partitions       rebuilt from the image and the groups that run
+//	link, server               rebuilt with growing back-off; what waited to be sent is lost, as on a network
+//	catchup                    the unit of its group is rebuilt; what was fetched stays
 //	wal, storage               the node stops with the reason: a log that failed once is not trusted again
 //
 // The package has no code; nothing imports it.

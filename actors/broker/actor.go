@@ -15,6 +15,8 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/actors/partitions"
+	"github.com/chronik-go/chronik/raftactor"
+	"github.com/chronik-go/chronik/raftactor/link/server"
 	"github.com/chronik-go/chronik/storage"
 	"github.com/chronik-go/chronik/storage/janitor"
 )
@@ -50,7 +52,9 @@ type Actor struct {
 	storage  storage.Opened
 	current  *metadata.Current
 	table    *partition.Table
+	leaders  *partition.Leaders
 	shared   *conn.Shared
+	cluster  *cluster // what this node knows of others; nil for a cluster of one
 	handles  *partition.Options
 	kafka    net.Addr
 	http     net.Addr
@@ -87,10 +91,12 @@ func Spec(system *kit.System, options Options, fail func(error)) kit.Spec {
 		New: func() kit.Actor {
 			a := &Actor{
 				system: system, options: options, fail: fail,
-				current: metadata.NewCurrent(), table: partition.NewTable(), restarts: map[string]*kit.Restarts{},
+				current: metadata.NewCurrent(), table: partition.NewTable(), leaders: partition.NewLeaders(),
+				restarts: map[string]*kit.Restarts{},
 			}
 			a.report = &report{
-				node: options.Config.NodeID, begun: system.Now(), current: a.current, table: a.table, now: system.Now,
+				node: options.Config.NodeID, begun: system.Now(), current: a.current, table: a.table,
+				leaders: a.leaders, now: system.Now,
 			}
 			a.report.state.Store(&reported{notReady: errStarting})
 			return a
@@ -114,6 +120,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.http = m.Addr
 	case admin.Failed:
 		a.onAdminFailed(c, m)
+	case server.Bound:
+		a.onPeersBound(c, m)
 	case metadata.ImageChanged:
 		a.onImageChanged(c, m)
 	case partitions.LeadersReady:
@@ -130,6 +138,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onRebuild(c, m)
 	case Stop:
 		a.onStop(c, m)
+	case raftactor.Resigned:
+		a.onResigned(c, m)
 	case listener.Drained:
 		a.onDrained(c)
 	case janitor.CheckpointsMade:
@@ -149,14 +159,26 @@ func (a *Actor) onStorageOpened(c *kit.Context, m storage.Opened) {
 		a.onFatal(c, err)
 		return
 	}
+	if a.cluster != nil {
+		a.report.peers.Store(a.cluster.peers)
+	}
 	for _, name := range []string{nameRaft, nameMetadata, namePartitions, nameListener, nameAdmin} {
 		a.spawn(c, name)
 	}
 	a.subscribe(c)
+	c.Self().Child(nameRaft).Tell(raftactor.Subscribe{Who: c.Self()})
 }
 
 func (a *Actor) subscribe(c *kit.Context) {
 	c.Self().Child(nameMetadata).Tell(metadata.Subscribe{Who: c.Self()})
+}
+
+// onPeersBound stops a node that its peers could not reach.
+func (a *Actor) onPeersBound(c *kit.Context, m server.Bound) {
+	if m.Err != nil {
+		a.onFatal(c, fmt.Errorf("listen for peers on %s: %w; another process may use the port",
+			a.options.Config.Bind.Raft, m.Err))
+	}
 }
 
 // onBound tells the metadata where clients reach this node.

@@ -8,22 +8,30 @@
 //	loses     nothing that is not in the write-ahead log
 //	mailbox   one by one
 //	blocks    on disk once, when the data directory learns its cluster's id
-//	receives  Stop, Await, storage.Opened, storage.Failed, listener.Bound, listener.Drained, admin.Opened,
-//	          admin.Failed, metadata.ImageChanged, partitions.LeadersReady, electionOver,
-//	          janitor.CheckpointsMade, rebuild
-//	sends     Ready and Stopped; listener.Open, listener.Drain, metadata.Announce, janitor.CheckpointNow
+//	receives  Stop, Await, storage.Opened, storage.Failed, server.Bound, listener.Bound, listener.Drained,
+//	          admin.Opened, admin.Failed, metadata.ImageChanged, partitions.LeadersReady, electionOver,
+//	          raftactor.Resigned, janitor.CheckpointsMade, rebuild
+//	sends     Ready and Stopped; listener.Open, listener.Drain, metadata.Announce, raftactor.Subscribe,
+//	          raftactor.Resign, janitor.CheckpointNow
 //
 // # From nothing to ready
 //
 //	storage opens       lock, identity, write-ahead log replayed
-//	raft, metadata,     groups start as the log and the image say; a new cluster is formed
-//	partitions
+//	raft, metadata,     peers are served first, then links dial; groups start as the log and the image say;
+//	partitions          a new cluster is formed, or an existing one joined
 //	listener binds      the port is known and taken; clients that connect wait in the backlog
 //	broker registers    the image names this node and its address
 //	leaders are ready   of the partitions that exist, or 5 s are over
 //	listener opens      the first request is served
 //
 // Every step is the answer to the one before.
+//
+// # From serving to gone
+//
+//	raft resigns        leaderships go to other nodes while clients are still served and told where to go
+//	listener drains     requests under way are answered
+//	janitor             checkpoints, so that the next start has nothing to replay
+//	parts stop          those who ask before those who answer
 //
 // # Repairs
 //

@@ -37,6 +37,9 @@ const (
 // prepare makes what the parts share once the data directory is known.
 func (a *Actor) prepare(c *kit.Context) error {
 	settings := a.options.Config
+	if err := a.joinNetwork(); err != nil {
+		return err
+	}
 	dir := a.storage.Dir.Path("topics")
 	if err := a.options.FS.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make directory of the topics: %w", err)
@@ -67,11 +70,12 @@ func (a *Actor) prepare(c *kit.Context) error {
 // env is what request handlers know about this node.
 func (a *Actor) env(c *kit.Context) *request.Env {
 	settings := a.options.Config
-	return &request.Env{
+	env := &request.Env{
 		NodeID:     settings.NodeID,
 		Image:      a.current.Image,
 		Controller: a.current.Controller,
 		Replicas:   a.table,
+		Leaders:    a.leaders,
 		Metadata:   c.Self().Child(nameMetadata),
 		Partitions: c.Self().Child(namePartitions),
 		Disk:       a.storage.Space,
@@ -84,6 +88,10 @@ func (a *Actor) env(c *kit.Context) *request.Env {
 		Log: a.options.Log,
 		Now: a.system.Now,
 	}
+	if a.cluster != nil {
+		env.Alive = a.cluster.peers.Alive
+	}
+	return env
 }
 
 // spawn builds a child by its name, the first time or again.
@@ -92,7 +100,7 @@ func (a *Actor) spawn(c *kit.Context, name string) {
 	case nameStorage:
 		c.Spawn(name, a.storageSpec())
 	case nameRaft:
-		c.Spawn(name, a.raftSpec())
+		c.Spawn(name, a.raftSpec(c))
 	case nameMetadata:
 		spec, err := a.metadataSpec(c)
 		if err != nil {
@@ -122,9 +130,11 @@ func (a *Actor) storageSpec() kit.Spec {
 	})
 }
 
-func (a *Actor) raftSpec() kit.Spec {
+func (a *Actor) raftSpec(c *kit.Context) kit.Spec {
 	return raftactor.HostSpec(raftactor.Config{
 		WAL: a.storage.WAL, Janitor: a.storage.Janitor, Log: a.options.Log,
+		NodeOf:  func(replica uint64) int32 { return image.ReplicaID(replica).Broker() },
+		Network: a.network(c),
 	})
 }
 
@@ -138,10 +148,11 @@ func (a *Actor) metadataSpec(c *kit.Context) (kit.Spec, error) {
 	if err != nil {
 		return kit.Spec{}, fmt.Errorf("id of the data directory: %w", err)
 	}
-	return metadata.Spec(metadata.Options{
+	options := metadata.Options{
 		NodeID:    settings.NodeID,
 		Directory: id,
 		Endpoints: endpoints,
+		Rack:      settings.Rack,
 		ClusterID: a.storage.Dir.ClusterID(),
 		Static:    staticConfigs(settings),
 		FS:        a.options.FS,
@@ -150,15 +161,25 @@ func (a *Actor) metadataSpec(c *kit.Context) (kit.Spec, error) {
 		Current:   a.current,
 		Random:    crand.Reader,
 		Log:       a.options.Log,
-	})
+		Identity:  a.storage.Dir,
+	}
+	if a.cluster != nil {
+		options.Peers, options.Self = a.cluster.peers, a.cluster.self
+		options.RaftAddress = settings.Advertise.Raft
+		for _, peer := range settings.Peers {
+			options.Configured = append(options.Configured, peer.ID)
+		}
+	}
+	return metadata.Spec(options)
 }
 
 func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 	settings := a.options.Config
 	static := staticConfigs(settings)
-	return partitions.Spec(partitions.Options{
+	options := partitions.Options{
 		NodeID:    settings.NodeID,
 		Table:     a.table,
+		Leaders:   a.leaders,
 		Metadata:  c.Self().Child(nameMetadata),
 		Partition: a.handles,
 		Configure: func(i *image.Image, topic *image.Topic) *partition.Config {
@@ -166,7 +187,14 @@ func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 		},
 		RetentionInterval: settings.Log.RetentionCheckInterval,
 		Log:               a.options.Log,
-	})
+	}
+	if id, err := image.ParseTopicID(a.storage.Dir.ID()); err == nil {
+		options.Directory = id
+	}
+	if a.cluster != nil {
+		options.Peers = a.cluster.peers
+	}
+	return partitions.Spec(options)
 }
 
 func (a *Actor) listenerSpec(c *kit.Context) kit.Spec {
@@ -193,6 +221,8 @@ func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
 		Gatherer: a.options.Registry,
 		Ready:    a.report.Ready,
 		Status:   a.report.Status,
+		Cluster:  a.report.Cluster,
+		Change:   a.changer(c),
 		Owner:    c.Self(),
 		Log:      a.options.Log,
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/chronik-go/chronik/actors/admin"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/raftactor/link"
 )
 
 // report answers the HTTP listener, from any goroutine, out of what is published anyway.
@@ -16,6 +17,8 @@ type report struct {
 	begun   time.Time
 	current *metadata.Current
 	table   *partition.Table
+	leaders *partition.Leaders
+	peers   atomic.Pointer[link.Peers] // nil in a cluster of one
 	now     func() time.Time
 	state   atomic.Pointer[reported]
 }

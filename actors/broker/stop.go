@@ -2,9 +2,11 @@ package broker
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/listener"
+	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/storage/janitor"
 )
 
@@ -27,10 +29,27 @@ func (a *Actor) onStop(c *kit.Context, m Stop) {
 	}
 	if was == serving {
 		a.draining = true
-		c.Self().Child(nameListener).Tell(listener.Drain{Within: m.Within, ReplyTo: c.Self()})
+		c.Self().Child(nameRaft).Tell(raftactor.Resign{Within: min(resignTime, m.Within/2), ReplyTo: c.Self()})
 		return
 	}
 	a.maybeStopped(c)
+}
+
+// resignTime bounds how long a node that stops tries to hand its leaderships to others. Clients are served
+// meanwhile, and told where to go.
+const resignTime = 3 * time.Second
+
+// onResigned lets the requests under way finish. Most clients have gone to the new leaders by now.
+func (a *Actor) onResigned(c *kit.Context, m raftactor.Resigned) {
+	if a.stopping == nil {
+		return
+	}
+	if m.Left > 0 {
+		c.Log().Warn().Int("groups", m.Left).
+			Msg("nobody took over these leaderships; the groups elect when this node is gone")
+	}
+	within := a.stopping.Within / 2
+	c.Self().Child(nameListener).Tell(listener.Drain{Within: within, ReplyTo: c.Self()})
 }
 
 // onDrained makes everything durable where it belongs.

@@ -187,10 +187,11 @@ func (a *Actor) onRejoin(c *kit.Context) {
 func (a *Actor) join(c *kit.Context) {
 	s := &a.membership
 	switch {
-	case s.underWay || s.joined || s.waiting:
-	case a.started && a.image.ClusterID() == "":
+	case s.underWay || s.waiting:
+	case a.started && a.image.ClusterID() == "": // nobody registers before there is a cluster
 		s.underWay = a.ready && a.form(c)
-	case len(s.endpoints) > 0:
+	case !a.started && !a.forming.decide(a.reached()).join: // it may come to found one
+	case !s.joined && len(s.endpoints) > 0:
 		s.proposed, s.underWay = s.endpoints, true
 		s.underWay = a.proposeOwn(c, forRegistering, controller.RegisterBroker{
 			ID:        a.options.NodeID,

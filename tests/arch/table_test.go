@@ -22,6 +22,10 @@ var ladder = [][]string{
 	{"actors/metadata/metadatapb"},
 	{"raftactor"},
 	{"raftactor/group"},
+	{"raftactor/catchup"},
+	{"raftactor/link/server"},
+	{"raftactor/link"},
+	{"raftactor/link/wire"},
 	{"raftactor/applier"},
 	{"storage"},
 	{"storage/janitor"},
@@ -45,6 +49,9 @@ var reserved = map[string]reservation{
 	"go.etcd.io/raft/v3": {
 		"raftactor", "so that nothing else depends on how consensus is done",
 	},
+	"google.golang.org/grpc": {
+		"raftactor/link", "so that nothing else depends on how nodes are connected",
+	},
 }
 
 type reservation struct{ by, why string }
@@ -59,7 +66,7 @@ const (
 
 // rim are the files of actor packages whose code runs outside of turns, on goroutines of its own. Only they
 // may wait, and only what they declare may be started with a go statement.
-var rim = []string{"reader.go", "writer.go", "acceptor.go", "server.go"}
+var rim = []string{"reader.go", "writer.go", "acceptor.go", "server.go", "dialer.go"}
 
 // banned is what the code of actors must not do in a turn, with what to do instead.
 var banned = map[string]string{
@@ -84,6 +91,7 @@ var banned = map[string]string{
 var allowed = map[string]string{
 	"actors/conn/memory.go":     "runs on the reader's goroutine, which may wait for memory",
 	"actors/broker/start.go":    "the door for main: asks the actor from outside",
+	"actors/broker/changes.go":  "runs on the goroutines of the HTTP listener, which may wait",
 	"storage/walactor/stall.go": "watches from outside whether the disk answers during a turn",
 }
 

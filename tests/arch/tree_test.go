@@ -6,8 +6,10 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,31 +19,53 @@ import (
 	"github.com/chronik-go/chronik/actors/broker"
 	"github.com/chronik-go/chronik/actors/config"
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/tests/node"
 )
 
-// TestLiveTreeIsTheOneInTheDrawing starts a node, gives it work of every sort, and compares the kinds of its
-// live actors, parent by parent, with the drawing in actors/doc.go.
+// TestLiveTreeIsTheOneInTheDrawing starts a cluster of three nodes, gives it work of every sort, and compares
+// the kinds of the actors that live in it, parent by parent, with the drawing in actors/doc.go.
 func TestLiveTreeIsTheOneInTheDrawing(t *testing.T) {
-	drawn := drawnTree(t)
-	running, stop := startNode(t)
-	defer stop()
-	seen := map[string]bool{}
+	drawn, seen := drawnTree(t), &kinds{paths: map[string]bool{}}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	work(ctx, t, running, func() bool {
-		collect(running.Tree(), "", seen)
-		return len(seen) >= len(drawn)
-	})
+	seeds := startNodes(ctx, t, seen)
+	work(ctx, t, seeds, func() bool { return seen.count() >= len(drawn) })
 	for path := range drawn {
-		if !seen[path] {
+		if !seen.paths[path] {
 			t.Errorf("actors/doc.go draws %s, but no such actor was alive", path)
 		}
 	}
-	for path := range seen {
+	for path := range seen.paths {
 		if !drawn[path] {
 			t.Errorf("%s is alive, but actors/doc.go does not draw it", path)
 		}
 	}
+}
+
+// kinds are the paths of kinds of actors that have handled a message, such as broker/raft/group/applier. Actors
+// of requests live for microseconds, so they are noted when they act and not looked for.
+type kinds struct {
+	mu    sync.Mutex
+	paths map[string]bool
+}
+
+func (k *kinds) note(who kit.Address, _ any) {
+	parts := strings.Split(who.ID(), "/")
+	for i, part := range parts {
+		parts[i] = kindOf(part)
+	}
+	if parts[0] != "broker" {
+		return // the question of a test is an actor of its own
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.paths[strings.Join(parts, "/")] = true
+}
+
+func (k *kinds) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.paths)
 }
 
 // drawnTree reads the drawing: the paths of kinds, such as broker/raft/group/applier.
@@ -89,44 +113,65 @@ func kindOf(name string) string {
 	return kind
 }
 
-func collect(nodes []kit.Node, above string, into map[string]bool) {
-	for _, node := range nodes {
-		path := strings.TrimPrefix(above+"/"+node.Kind, "/")
-		if !strings.HasPrefix(path, "broker") {
-			continue // the question of a test is an actor of its own
+// startNodes starts three nodes; the last one comes when the others have a cluster, so it fetches what it
+// has missed. It returns their Kafka addresses.
+func startNodes(ctx context.Context, t *testing.T, seen *kinds) (seeds []string) {
+	t.Helper()
+	peers := make([]config.Peer, 3)
+	for i := range peers {
+		kafka, err := node.FreeAddress()
+		if err != nil {
+			t.Fatal(err)
 		}
-		into[path] = true
-		collect(node.Children, path, into)
+		raft, err := node.FreeAddress()
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers[i] = config.Peer{ID: int32(i + 1), Kafka: kafka, Raft: raft}
+		seeds = append(seeds, kafka)
 	}
+	var first sync.WaitGroup
+	for _, peer := range peers[:2] {
+		first.Go(func() { startNode(ctx, t, seen, peers, peer) })
+	}
+	first.Wait()
+	startNode(ctx, t, seen, peers, peers[2])
+	return seeds
 }
 
-func startNode(t *testing.T) (running *broker.Running, stop func()) {
-	t.Helper()
+func startNode(ctx context.Context, t *testing.T, seen *kinds, peers []config.Peer, self config.Peer) {
 	settings := config.Default()
-	settings.DataDir = t.TempDir()
-	settings.Bind.Kafka, settings.Advertise.Kafka = "127.0.0.1:0", "127.0.0.1:0"
-	settings.Bind.Metrics = "127.0.0.1:0"
+	settings.DataDir = filepath.Join(t.TempDir(), "data")
+	settings.NodeID, settings.Peers = self.ID, peers
+	settings.Bind.Kafka, settings.Bind.Raft, settings.Bind.Metrics = self.Kafka, self.Raft, "127.0.0.1:0"
 	settings.Storage.ReserveBytes = 0
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	running, err := broker.Start(ctx, broker.Options{Config: settings, Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel)})
+	running, err := broker.Start(ctx, broker.Options{
+		Config: complete(t, settings), Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Trace: seen.note,
+	})
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("start node %d: %v", self.ID, err)
+		return
 	}
-	return running, func() {
+	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := running.Stop(ctx); err != nil {
-			t.Errorf("stop: %v", err)
+			t.Errorf("stop node %d: %v", self.ID, err)
 		}
-	}
+	})
 }
 
-// work keeps the node busy with requests that have actors of their own, until enough says so. Actors of
-// requests live for microseconds, so it takes many looks to meet each kind.
-func work(ctx context.Context, t *testing.T, running *broker.Running, enough func() bool) {
+func complete(t *testing.T, settings config.Config) config.Config {
+	if _, err := settings.Complete(); err != nil {
+		t.Errorf("configuration: %v", err)
+	}
+	return settings
+}
+
+// work keeps the nodes busy with requests that have actors of their own, until enough says so.
+func work(ctx context.Context, t *testing.T, seeds []string, enough func() bool) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(running.Addr()), kgo.AllowAutoTopicCreation(),
+	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.AllowAutoTopicCreation(),
 		kgo.ConsumeTopics("orders"), kgo.FetchMaxWait(time.Second), kgo.ProducerLinger(0))
 	if err != nil {
 		t.Fatal(err)
