@@ -18,11 +18,14 @@ import (
 )
 
 // What the nodes warn of when another one goes or cannot be reached.
-const linkLost = `^link (is )?down`
+const linkLost = `^link is down$`
 
 // What a node warns of that was frozen while it wrote to its disk, which it cannot tell from a disk that did
 // not answer.
 const wasFrozen = `^(write-ahead log waits for the disk|disk answers again)`
+
+// What both sides log when a node is refused.
+const refused = `^(refused a peer|peer does not fit)$`
 
 const topic = "orders"
 
