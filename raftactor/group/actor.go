@@ -45,6 +45,7 @@ type Actor struct {
 	proposals []Propose   // of this turn, not yet given to core
 	told      LeaderChanged
 	bootstrap *wal.Update // on its way to the disk
+	early     []Step      // that came before the state was loaded
 	catchup   kit.Address // zero: none is under way
 }
 
@@ -106,9 +107,26 @@ func (a *Actor) handle(c *kit.Context, message any) {
 		a.caughtUp(c, m)
 	case Transfer:
 		a.transfer(m)
+	case Step:
+		a.step(m)
 	default:
-		if a.core != nil { // else it is for a life that is over, or it may be lost as on the network
+		if a.core != nil { // else it is for a life that is over, or comes again
 			a.tellCore(message)
+		}
+	}
+}
+
+// maxEarly is how many messages are kept while the state is being loaded. They are few: a group that has just
+// been made is asked for its vote by the others, and without it their election would have to be held again.
+const maxEarly = 16
+
+func (a *Actor) step(m Step) {
+	switch {
+	case a.core == nil && len(a.early) < maxEarly:
+		a.early = append(a.early, m)
+	case a.core != nil:
+		for _, one := range m.Messages {
+			a.core.Step(one)
 		}
 	}
 }
@@ -117,10 +135,6 @@ func (a *Actor) tellCore(message any) {
 	switch m := message.(type) {
 	case applier.Applied:
 		a.core.Applied(m)
-	case Step:
-		for _, one := range m.Messages {
-			a.core.Step(one)
-		}
 	case Tick:
 		a.core.Tick()
 	case Campaign:
@@ -202,6 +216,10 @@ func (a *Actor) start(c *kit.Context, state wal.State) {
 		Rebuild: a.config.Rebuild, Checkpoint: state.Checkpoint, Log: *c.Log(),
 	}))
 	a.config.Janitor.Tell(janitor.Register{Group: a.config.Group, Who: c.Self()})
+	for _, m := range a.early {
+		a.step(m)
+	}
+	a.early = nil
 }
 
 // capture lets the applier answer: what it has applied is what can be captured. Before there is an
@@ -305,7 +323,7 @@ func (a *Actor) stop() {
 			answer.ReplyTo.Tell(answer.Transferred)
 		}
 	}
-	a.proposals, a.core = nil, nil
+	a.proposals, a.core, a.early = nil, nil, nil
 	a.config.Status.stopped()
 	a.config.Janitor.Tell(janitor.Unregister{Group: a.config.Group})
 	if a.told.Leader != 0 {

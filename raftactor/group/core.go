@@ -159,8 +159,9 @@ func (c *Core) complete(config CoreConfig) {
 	if config.Want != nil {
 		c.want.Want, c.want.open = *config.Want, true
 	}
-	c.tail.shared = config.Tails
-	c.tail.count(0)
+	if c.tail.shared = config.Tails; c.tail.shared != nil {
+		c.tail.shared.used.Add(c.tail.bytes)
+	}
 	c.tail.applied = c.snapshot
 	_, c.election.lastTerm = c.tail.end()
 	c.caughtUp.appliedTerm = c.tail.prevTerm

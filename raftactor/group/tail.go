@@ -179,9 +179,8 @@ func (t *tail) trim(index uint64) {
 		t.entries = nil // an idle group keeps no large array
 		return
 	}
-	left := copy(t.entries, t.entries[n:])
-	clear(t.entries[left:])
-	t.entries = t.entries[:left]
+	clear(t.entries[:n])
+	t.entries = t.entries[n:] // append makes room at the front when it runs out of it at the end
 }
 
 // excess returns the index up to which entries would have to be trimmed so that at most limit bytes are
