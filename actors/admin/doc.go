@@ -26,8 +26,8 @@
 //	POST /admin/rebalance     spreads replicas and leaders evenly
 //
 // Any node takes these calls. The answer is {"success": true, "message": "..."}, with the status 200 for
-// done, 202 for under way, 400 for a wrong request, 409 for what is not possible and why, 504 for no answer in
-// time.
+// done, 202 for under way, 400 for a wrong request, 409 for what is not possible and why, 504 for no answer
+// in time.
 //
 // A call below /admin/ that changes something carries the configured key in the header X-API-Key; when no
 // key is configured it is taken from loopback only. The rule stands in front of every path, so that a call
