@@ -65,7 +65,7 @@ func fill(r *rand.Rand, v reflect.Value) {
 		v.SetBool(r.Intn(2) == 0)
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		v.SetInt(r.Int63n(128))
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint16:
 		v.SetUint(uint64(r.Intn(256)))
 	default:
 		panic("BUG: got a field of kind " + v.Kind().String() + ", want one that kmsg uses")

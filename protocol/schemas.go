@@ -56,6 +56,26 @@ var schemas = map[int16]*schema{
 			text, listOf[kmsg.OffsetForLeaderEpochRequestTopicPartition](int32Of, int32Of.from(2), int32Of),
 		),
 	}, nil},
+	int16(kmsg.ElectLeaders): {2, []field{
+		int8Of.from(1),
+		listOf[kmsg.ElectLeadersRequestTopic](text, plain[int32](int32Of)).nullable(0),
+		int32Of,
+	}, nil},
+	int16(kmsg.AlterPartitionAssignments): {0, []field{
+		int32Of, boolean.from(1),
+		listOf[kmsg.AlterPartitionAssignmentsRequestTopic](
+			text,
+			listOf[kmsg.AlterPartitionAssignmentsRequestTopicPartition](int32Of, plain[int32](int32Of).nullable(0)),
+		),
+	}, nil},
+	int16(kmsg.ListPartitionReassignments): {0, []field{
+		int32Of,
+		listOf[kmsg.ListPartitionReassignmentsRequestTopic](text, plain[int32](int32Of)).nullable(0),
+	}, nil},
+	int16(kmsg.DescribeQuorum): {0, []field{
+		listOf[kmsg.DescribeQuorumRequestTopic](text, listOf[kmsg.DescribeQuorumRequestTopicPartition](int32Of)),
+	}, nil},
+	int16(kmsg.UnregisterBroker): {0, []field{int32Of}, nil},
 	int16(kmsg.DescribeConfigs): {4, []field{
 		listOf[kmsg.DescribeConfigsRequestResource](int8Of, text, plain[string](text).nullable(0)),
 		boolean.from(1), boolean.from(3),

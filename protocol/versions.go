@@ -24,9 +24,14 @@ var served = []APIVersion{
 	{int16(kmsg.AlterConfigs), 0, 2},
 	{int16(kmsg.DescribeLogDirs), 1, 5},
 	{int16(kmsg.CreatePartitions), 0, 3},
+	{int16(kmsg.ElectLeaders), 0, 2},
 	{int16(kmsg.IncrementalAlterConfigs), 0, 1},
+	{int16(kmsg.AlterPartitionAssignments), 0, 1},
+	{int16(kmsg.ListPartitionReassignments), 0, 0},
+	{int16(kmsg.DescribeQuorum), 0, 2},
 	{int16(kmsg.DescribeCluster), 0, 2},
 	{int16(kmsg.DescribeProducers), 0, 0},
+	{int16(kmsg.UnregisterBroker), 0, 0},
 	{int16(kmsg.DescribeTopicPartitions), 0, 0},
 }
 

@@ -23,6 +23,9 @@ func TestTheConfigurationReferenceIsComplete(t *testing.T) {
 	compare(t, "settings", config.Reference())
 }
 
+// kafkaNames turns kmsg's names into Kafka's where they differ.
+var kafkaNames = strings.NewReplacer("ID", "Id", "AlterPartitionAssignments", "AlterPartitionReassignments")
+
 func apis() string {
 	var b strings.Builder
 	b.WriteString("| key | API | versions |\n| --- | --- | --- |\n")
@@ -31,7 +34,7 @@ func apis() string {
 		if served.Min == served.Max {
 			versions = fmt.Sprint(served.Min)
 		}
-		fmt.Fprintf(&b, "| %d | %s | %s |\n", served.Key, strings.Replace(kmsg.NameForKey(served.Key), "ID", "Id", 1), versions)
+		fmt.Fprintf(&b, "| %d | %s | %s |\n", served.Key, kafkaNames.Replace(kmsg.NameForKey(served.Key)), versions)
 	}
 	return b.String()
 }

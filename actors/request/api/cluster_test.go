@@ -17,6 +17,7 @@ import (
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/actors/partitions"
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/raftactor/group"
 )
 
 // cluster is a host that can be changed: a metadata log that commits at once, and leaders that are elected
@@ -29,6 +30,8 @@ type cluster struct {
 	leaderless  bool // nobody is elected
 	failIDs     bool
 	submissions int
+	handover    partitions.Handover // asked for last
+	quorum      metadata.QuorumDescribed
 }
 
 // newCluster returns a cluster of two brokers, of which this is the first. Static holds the configs of its
@@ -73,6 +76,10 @@ func (m metadataOf) Receive(c *kit.Context) {
 			m.image = plan.Next
 		}
 		q.ReplyTo.Tell(metadata.Submitted{Token: q.Token, Event: plan.Event, Err: err})
+	case metadata.DescribeQuorum:
+		described := m.quorum
+		described.Token = q.Token
+		q.ReplyTo.Tell(described)
 	case metadata.AllocateProducerID:
 		switch {
 		case m.silentLog:
@@ -98,6 +105,11 @@ func (p partitionsOf) Receive(c *kit.Context) {
 			p.elect(p.image.TopicByID(id))
 		}
 		c.After(time.Millisecond, elected{q}) // the replicas hear of their leaders first
+	case partitions.Handover:
+		p.handover = q
+		if !p.leaderless {
+			q.ReplyTo.Tell(group.Transferred{Group: q.Group, Token: q.Token})
+		}
 	case elected:
 		q.asked.ReplyTo.Tell(partitions.LeadersReady{Token: q.asked.Token})
 	}

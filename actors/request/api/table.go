@@ -38,9 +38,14 @@ var handlers = []handler{
 	{key: kmsg.AlterConfigs, waiting: alterConfigs},
 	{key: kmsg.DescribeLogDirs, waiting: describeLogDirs},
 	{key: kmsg.CreatePartitions, waiting: createPartitions},
+	{key: kmsg.ElectLeaders, waiting: electLeaders},
 	{key: kmsg.IncrementalAlterConfigs, waiting: incrementalAlterConfigs},
+	{key: kmsg.AlterPartitionAssignments, waiting: alterPartitionReassignments},
+	{key: kmsg.ListPartitionReassignments, immediate: listPartitionReassignments},
+	{key: kmsg.DescribeQuorum, waiting: describeQuorum},
 	{key: kmsg.DescribeCluster, immediate: describeCluster},
 	{key: kmsg.DescribeProducers, waiting: describeProducers},
+	{key: kmsg.UnregisterBroker, waiting: unregisterBroker},
 	{key: kmsg.DescribeTopicPartitions, immediate: describeTopicPartitions},
 }
 
