@@ -55,6 +55,7 @@ type Actor struct {
 	membership  membership
 	forming     forming
 	told        standing         // to the peers
+	lost        bool             // what this node held while a cluster was founded
 	differing   map[int32]bool   // peers with other nodes in their configuration
 	wanted      group.Want       // that the group was told last
 	linked      []raftactor.Peer // that the links were told last
@@ -139,7 +140,7 @@ func (a *Actor) Receive(c *kit.Context) {
 	case link.Up:
 		a.onUp(c, m)
 	case link.Down:
-		a.onDown(m)
+		a.onDown(c, m)
 	case link.Noticed:
 		a.onNoticed(c, m)
 	case link.Incoming:

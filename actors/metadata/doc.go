@@ -8,13 +8,37 @@
 //	on panic  stopped; the broker builds a new one, which finds the group running and starts from the
 //	          newest published image. Subscribers watch it and subscribe again
 //	loses     proposals under way: their askers answer at their own deadline. The rest of a block of
-//	          producer ids: nobody will get them
+//	          producer ids: nobody will get them. What peers have said: they are asked again
 //	mailbox   one by one
-//	blocks    never
-//	receives  Submit, Subscribe, AllocateProducerID, Announce; raftactor.Started, raftactor.Described,
-//	          raftactor.Offline, group.Proposed, group.LeaderChanged; applied, tick, flush, rejoin
-//	sends     raftactor.Start, raftactor.Describe; group.Propose; Submitted, ImageChanged,
-//	          ProducerIDAllocated; raftactor.Offline to its parent
+//	blocks    on disk when the node founds or joins a cluster, for one small file
+//	receives  Submit, Subscribe, AllocateProducerID, Announce, DescribeQuorum; raftactor.Started,
+//	          raftactor.Described, raftactor.Offline, group.Proposed, group.LeaderChanged, group.CaughtUp,
+//	          group.MembersDescribed; link.Up, link.Down, link.Noticed, link.Incoming, link.Returned; applied,
+//	          tick, flush, rejoin
+//	sends     raftactor.Start, raftactor.Describe, raftactor.Subscribe, raftactor.SetPeers; group.Propose,
+//	          group.Want, group.DescribeMembers; link.Call, link.Notice, link.Answer; Submitted, ImageChanged,
+//	          ProducerIDAllocated, QuorumDescribed; raftactor.Offline to its parent
+//
+// # Coming to a cluster
+//
+// A node without peers is a cluster of one, at once. With peers, a node whose data directory is empty waits
+// until it knows whether there is a cluster: see forming for the table. Nodes tell each other how far they
+// have come whenever that changes and whenever a link comes up; nobody polls and nobody waits for a time.
+//
+//	fresh ── most are empty ──> founded ── the log has a cluster id ──> member
+//	  └───── a peer is a member ──> registered through it ── has the image ──┘
+//
+// Who founds notes the founders in its data directory before its replica does anything, so that after a
+// crash it begins with the same voters. Who joins notes the incarnation that the cluster gave it: its replica
+// has an id that was never used and learns everything from the leader. All brokers are members of the
+// log, the first five of them as voters.
+//
+// # Changes asked for elsewhere
+//
+// A broker that does not lead passes changes to the one that does, by a call on the link; if it does not
+// know who that is, to a member of the cluster, which may. The outcome carries the version of the image
+// that has the change, and whoever asked is answered when the image here has it too. A call that was not
+// sent is made again until the deadline; one whose answer was lost only if that does no harm.
 //
 // # From request to image
 //

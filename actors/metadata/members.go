@@ -71,7 +71,7 @@ func (a *Actor) steer() {
 	}
 }
 
-// reachable returns the other brokers that are registered or expected, with the addresses they are reached at.
+// reachable returns the other brokers that are registered or expected, with where they are reached.
 func (a *Actor) reachable() []raftactor.Peer {
 	var peers []raftactor.Peer
 	for _, broker := range a.image.Brokers() {

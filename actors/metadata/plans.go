@@ -13,8 +13,8 @@ type parts struct {
 	err   error // of the first change that failed
 }
 
-// carryOut turns a plan into changes. The plan is answered when all of them are; it is not all or nothing, and
-// may be asked for again.
+// carryOut turns a plan into changes. The plan is answered when all of them are; it is not all or nothing,
+// and may be asked for again.
 func (a *Actor) carryOut(c *kit.Context, plan *proposal) {
 	moves, err := a.planner.Moves(a.image, plan.request)
 	if err != nil || len(moves) == 0 {

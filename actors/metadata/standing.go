@@ -38,6 +38,7 @@ func (a *Actor) standing() standing {
 		directory:  image.TopicID(a.options.Directory).String(),
 		cluster:    a.image.ClusterID(),
 		configured: a.options.Configured,
+		hears:      a.clustered() && a.forming.hears(a.reached()),
 	}
 	if s.cluster == "" {
 		s.cluster = a.options.ClusterID
@@ -59,10 +60,18 @@ func (a *Actor) standing() standing {
 	return s
 }
 
+// reached returns the peers whose links are up, ascending.
+func (a *Actor) reached() []int32 {
+	return slices.DeleteFunc(a.options.Peers.Nodes(), func(node int32) bool {
+		return node == a.options.NodeID || !a.options.Peers.Alive(node)
+	})
+}
+
 // proclaim tells the peers how far this node has come, if that has changed.
 func (a *Actor) proclaim() {
 	now := a.standing()
-	if !a.clustered() || now.state == a.told.state && now.cluster == a.told.cluster {
+	same := now.state == a.told.state && now.cluster == a.told.cluster && now.hears == a.told.hears
+	if !a.clustered() || same {
 		return
 	}
 	a.told = now
@@ -70,7 +79,7 @@ func (a *Actor) proclaim() {
 		hello := a.options.Self.Hello()
 		hello.State, hello.Cluster, hello.Founders = now.state, now.cluster, nil
 		for _, founder := range now.founders {
-			hello.Founders = append(hello.Founders, link.Founder{Node: founder.Node, Directory: founder.Directory})
+			hello.Founders = append(hello.Founders, link.Founder(founder))
 		}
 		a.options.Self.Publish(hello)
 	}
@@ -79,8 +88,8 @@ func (a *Actor) proclaim() {
 	}
 }
 
-// tellStanding tells a peer how far this node has come. It is lost if the link is down; when it comes up, both
-// ask.
+// tellStanding tells a peer how far this node has come. It is lost if the link is down; when it comes up,
+// both ask.
 func (a *Actor) tellStanding(node int32, asking bool) {
 	now := a.standing()
 	message := &metadatapb.Standing{
@@ -89,6 +98,7 @@ func (a *Actor) tellStanding(node int32, asking bool) {
 		ClusterId:  now.cluster,
 		Configured: now.configured,
 		Asking:     asking,
+		Hears:      now.hears,
 	}
 	for _, founder := range now.founders {
 		message.Founders = append(message.Founders, &metadatapb.Founder{
@@ -109,10 +119,19 @@ func (a *Actor) onUp(c *kit.Context, m link.Up) {
 	}
 	delete(a.forming.peers, m.Node)
 	a.tellStanding(m.Node, true)
+	a.proclaim()
 	a.flush(c)
 }
 
-func (a *Actor) onDown(m link.Down) { delete(a.forming.peers, m.Node) }
+// onDown looks again: it was perhaps this peer that others were waited for.
+func (a *Actor) onDown(c *kit.Context, m link.Down) {
+	if !a.clustered() {
+		return
+	}
+	delete(a.forming.peers, m.Node)
+	a.proclaim()
+	a.advance(c)
+}
 
 func (a *Actor) onNoticed(c *kit.Context, m link.Noticed) {
 	message := &metadatapb.Standing{}
@@ -128,6 +147,7 @@ func (a *Actor) onNoticed(c *kit.Context, m link.Noticed) {
 		directory:  message.GetDirectory(),
 		cluster:    message.GetClusterId(),
 		configured: message.GetConfigured(),
+		hears:      message.GetHears(),
 	}
 	for _, founder := range message.GetFounders() {
 		told.founders = append(told.founders, datadir.Founder{
@@ -138,6 +158,7 @@ func (a *Actor) onNoticed(c *kit.Context, m link.Noticed) {
 	if message.GetAsking() {
 		a.tellStanding(m.From, false)
 	}
+	a.proclaim()
 	a.compare(c, m.From, told)
 	a.advance(c)
 	a.flush(c)
@@ -154,12 +175,13 @@ func (a *Actor) compare(c *kit.Context, node int32, peer standing) {
 	a.differing[node] = differ
 }
 
-// advance takes the step that a node with an empty directory takes next, if there is one.
+// advance takes the step that a node with an empty directory takes next, if there is one. While a cluster may
+// be taking it in, it founds no other.
 func (a *Actor) advance(c *kit.Context) {
-	if a.started || !a.clustered() {
+	if a.started || !a.clustered() || a.membership.underWay {
 		return
 	}
-	next := a.forming.decide(a.options.Peers.Alive)
+	next := a.forming.decide(a.reached())
 	switch {
 	case next.found != nil:
 		if err := a.options.Identity.Found(next.found); err != nil {
@@ -171,5 +193,9 @@ func (a *Actor) advance(c *kit.Context) {
 		a.proclaim()
 	case next.join:
 		a.join(c)
+	case next.lost && !a.lost:
+		c.Log().Warn().Msg("this node was founding a cluster and has lost its data directory: it waits for the " +
+			"others to take it in; if most have lost theirs, empty the data directories of all and start again")
 	}
+	a.lost = next.lost
 }

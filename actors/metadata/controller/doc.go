@@ -22,6 +22,6 @@
 //
 // Errors are *protocol.Error with the code and the sentence that Kafka's controller gives.
 //
-// The package is pure but for the source of random topic ids, and for what it asks of the running cluster. Imported by actors/metadata and by those who
-// send it requests.
+// The package is pure but for the source of random topic ids, and for what it asks of the running cluster.
+// Imported by actors/metadata and by those who send it requests.
 package controller

@@ -90,13 +90,16 @@ func FuzzCommand(f *testing.F) {
 	for _, command := range []*metadatapb.Command{
 		form("c"), register(2, 1), unregister(1), create("x", topicID(3), map[string]string{"a": "b"}, []int32{1}),
 		remove(topicID(1)), grow(topicID(1), 1, []int32{1}), alterTopic("a.b", map[string]string{"c": "d"}, "e"),
-		alterBroker("", map[string]string{"c": "d"}), allocate(1, 10), setFeature("f", 1),
+		alterBroker("", map[string]string{"c": "d"}), allocate(1, 10), setFeature("f", 1), expect(7),
+		reassign(topicID(1), []int32{2}), reassign(topicID(1), nil), complete(topicID(1), 2<<32|1<<16|1),
 	} {
 		f.Add(metadatapb.EncodeCommand(command))
 	}
 	base, _ := image.New().Apply(form("c"))
 	base, _ = base.Apply(register(1, 1))
+	base, _ = base.Apply(register(2, 1))
 	base, _ = base.Apply(create("a.b", topicID(1), nil, []int32{1}))
+	base, _ = base.Apply(reassign(topicID(1), []int32{2}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		command, err := metadatapb.DecodeCommand(data)
 		if err != nil {

@@ -1809,6 +1809,7 @@ type Standing struct {
 	Founders      []*Founder             `protobuf:"bytes,4,rep,name=founders,proto3" json:"founders,omitempty"`
 	Configured    []int32                `protobuf:"varint,5,rep,packed,name=configured,proto3" json:"configured,omitempty"` // nodes in its configuration, ascending
 	Asking        bool                   `protobuf:"varint,6,opt,name=asking,proto3" json:"asking,omitempty"`                // the receiver answers with its own
+	Hears         bool                   `protobuf:"varint,7,opt,name=hears,proto3" json:"hears,omitempty"`                  // of a cluster that exists or is being founded: a peer that can be reached says so
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1881,6 +1882,13 @@ func (x *Standing) GetConfigured() []int32 {
 func (x *Standing) GetAsking() bool {
 	if x != nil {
 		return x.Asking
+	}
+	return false
+}
+
+func (x *Standing) GetHears() bool {
+	if x != nil {
+		return x.Hears
 	}
 	return false
 }
@@ -2064,7 +2072,7 @@ const file_forward_proto_rawDesc = "" +
 	"\x03end\x18\x02 \x01(\x04R\x03end\x12\x1a\n" +
 	"\bobserver\x18\x03 \x01(\bR\bobserver\x12\"\n" +
 	"\rlast_fetch_ms\x18\x04 \x01(\x03R\vlastFetchMs\x12)\n" +
-	"\x11last_caught_up_ms\x18\x05 \x01(\x03R\x0elastCaughtUpMs\"\xeb\x01\n" +
+	"\x11last_caught_up_ms\x18\x05 \x01(\x03R\x0elastCaughtUpMs\"\x81\x02\n" +
 	"\bStanding\x120\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1a.chronik.metadata.v1.StateR\x05state\x12\x1c\n" +
 	"\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x1d\n" +
@@ -2074,7 +2082,8 @@ const file_forward_proto_rawDesc = "" +
 	"\n" +
 	"configured\x18\x05 \x03(\x05R\n" +
 	"configured\x12\x16\n" +
-	"\x06asking\x18\x06 \x01(\bR\x06asking\";\n" +
+	"\x06asking\x18\x06 \x01(\bR\x06asking\x12\x14\n" +
+	"\x05hears\x18\a \x01(\bR\x05hears\";\n" +
 	"\aFounder\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x05R\x04node\x12\x1c\n" +
 	"\tdirectory\x18\x02 \x01(\tR\tdirectory*T\n" +
