@@ -122,7 +122,8 @@ func (a *Actor) dial(c *kit.Context) {
 	a.abandon, a.dialing, a.dialed, a.again = cancel, true, c.Now(), false
 	a.peer.phase.Store(Dialing)
 	d := &dialer{
-		attempt: a.attempt, node: a.config.Node, address: a.address, peers: a.config.Peers, peer: a.peer, to: c.Self(),
+		attempt: a.attempt, node: a.config.Node, address: a.address,
+		peers: a.config.Peers, peer: a.peer, to: c.Self(),
 	}
 	go d.run(ctx)
 }
@@ -187,8 +188,8 @@ func (a *Actor) onOpened(c *kit.Context, m opened) {
 	a.peer.phase.Store(Linked)
 	a.peer.session.Store(m.session)
 	h := m.session.hello
-	c.Log().Info().Int32("peer", h.Node).Str("address", a.address).Str("build", h.Build).Stringer("state", h.State).
-		Msg("link is up")
+	c.Log().Info().Int32("peer", h.Node).Str("address", a.address).Str("build", h.Build).
+		Stringer("state", h.State).Msg("link is up")
 	a.config.Events.Tell(Up{Node: h.Node, Hello: h})
 }
 
@@ -254,9 +255,9 @@ func (a *Actor) lose(err error) {
 	a.config.Events.Tell(Down{Node: a.config.Node, Err: err})
 }
 
-// onBeat pings, and gives the link up if the peer is silent: if nothing has come for as long as Options.Silence
-// says, and about as many pings have got no answer. The second saves the links of a process that was frozen
-// itself: time has passed for it, but it has not looked.
+// onBeat pings, and gives the link up if the peer is silent: if nothing has come for as long as
+// Options.Silence says, and about as many pings have got no answer. The second saves the links of a process
+// that was frozen itself: time has passed for it, but it has not looked.
 func (a *Actor) onBeat(c *kit.Context) {
 	if a.session == nil {
 		return

@@ -19,7 +19,9 @@ import (
 // waits for the first piece, and the source's Next waits for each further one, until ctx ends or the link to
 // the node goes down. Errors: ErrDown, ErrBusy (too many are served there: later), RemoteError, or what
 // happened to the connection. It is for goroutines at the rim.
-func (p *Peers) CatchUp(ctx context.Context, node int32, group wal.GroupID, have []byte) (applier.Source, error) {
+func (p *Peers) CatchUp(ctx context.Context, node int32, group wal.GroupID, have []byte) (
+	applier.Source, error,
+) {
 	one := p.peer(node)
 	if one == nil {
 		return nil, ErrDown

@@ -53,8 +53,11 @@ func (d *dialer) serve(parent context.Context) error {
 	late := time.AfterFunc(helloTimeout, func() { cancel(errHelloTimeout) })
 	defer late.Stop()
 	control, bulk, welcome, err := d.greet(ctx, conn)
-	if err != nil || !late.Stop() {
-		return cmpError(context.Cause(ctx), err)
+	if !late.Stop() {
+		return errHelloTimeout
+	}
+	if err != nil {
+		return err
 	}
 	s := &session{
 		attempt: d.attempt, hello: *welcome, done: ctx.Done(), cancel: cancel, born: time.Now(),
@@ -65,14 +68,9 @@ func (d *dialer) serve(parent context.Context) error {
 	writers.Go(func() { d.write(ctx, s, s.control, control, nil) })
 	writers.Go(func() { d.write(ctx, s, s.bulk, bulk, bulk.RecvMsg) })
 	err = (&reader{session: s, peer: d.peer, to: d.to}).run(control)
-	cause := context.Cause(ctx)
+	cause := context.Cause(ctx) // why the session was ended from here, rather than what that led to
 	cancel(err)
 	writers.Wait()
-	return cmpError(cause, err)
-}
-
-// cmpError returns why a context was cancelled rather than what that led to.
-func cmpError(cause, err error) error {
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -80,13 +78,16 @@ func cmpError(cause, err error) error {
 }
 
 // greet opens both streams. The hello is the newest, and so is the one that the peer's is checked against.
-func (d *dialer) greet(ctx context.Context, conn *grpc.ClientConn) (control, bulk grpc.ClientStream, _ *Hello, _ error) {
+func (d *dialer) greet(ctx context.Context, conn *grpc.ClientConn) (
+	control, bulk grpc.ClientStream, _ *Hello, _ error,
+) {
 	control, err := conn.NewStream(ctx, &wire.ControlStream, wire.ControlMethod)
 	if err != nil {
 		return nil, nil, nil, plain(err)
 	}
 	hello := d.peers.self.Hello()
-	if err := control.SendMsg(&wire.Frame{Items: []wire.Item{{Kind: wire.Greet, Hello: &hello}}}); err != nil {
+	greet := wire.Item{Kind: wire.Greet, Hello: &hello, Number: d.peers.dials.Add(1)}
+	if err := control.SendMsg(&wire.Frame{Items: []wire.Item{greet}}); err != nil {
 		return nil, nil, nil, plain(err)
 	}
 	var answer wire.Frame
@@ -120,8 +121,8 @@ func (d *dialer) welcome(answer []wire.Item) (*Hello, uint64, error) {
 		return nil, 0, refusal{err}
 	}
 	if hello.Node != d.node {
-		return nil, 0, refusal{fmt.Errorf("%s is the address of node %d according to [[peers]], but node %d answers: "+
-			"correct [[peers]], or the node_id there", d.address, d.node, hello.Node)}
+		return nil, 0, refusal{fmt.Errorf("%s is the address of node %d according to [[peers]], but node %d "+
+			"answers: correct [[peers]], or the node_id there", d.address, d.node, hello.Node)}
 	}
 	return hello, answer[0].Number, nil
 }

@@ -48,17 +48,18 @@ func (s *Self) Publish(hello Hello) { s.hello.Store(&hello) }
 func Check(local, remote Hello) error {
 	switch {
 	case remote.Node == local.Node && remote.Instance == local.Instance:
-		return fmt.Errorf("node %d has reached itself: the address of one of its peers is its own, correct [[peers]]",
-			local.Node)
+		return fmt.Errorf("node %d has reached itself: the address of one of its peers is its own, correct "+
+			"[[peers]]", local.Node)
 	case remote.Node == local.Node:
 		return fmt.Errorf("node %d at %s and node %d at %s have the same node_id: give one of them another",
 			local.Node, local.Raft, remote.Node, remote.Raft)
 	case local.Cluster != "" && remote.Cluster != "" && local.Cluster != remote.Cluster:
-		return fmt.Errorf("node %d belongs to cluster %s and node %d to cluster %s: correct [[peers]], or empty the "+
-			"data directory of the node that is in the wrong one", local.Node, local.Cluster, remote.Node, remote.Cluster)
+		return fmt.Errorf("node %d belongs to cluster %s and node %d to cluster %s: correct [[peers]], or empty "+
+			"the data directory of the node that is in the wrong one",
+			local.Node, local.Cluster, remote.Node, remote.Cluster)
 	case remote.Feature != local.Feature:
-		return fmt.Errorf("node %d (build %s) has feature level %d and node %d (build %s) has %d: run builds of the "+
-			"same level", local.Node, local.Build, local.Feature, remote.Node, remote.Build, remote.Feature)
+		return fmt.Errorf("node %d (build %s) has feature level %d and node %d (build %s) has %d: run builds of "+
+			"the same level", local.Node, local.Build, local.Feature, remote.Node, remote.Build, remote.Feature)
 	}
 	return nil
 }

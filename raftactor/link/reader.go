@@ -1,7 +1,9 @@
 package link
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"google.golang.org/grpc"
@@ -9,11 +11,16 @@ import (
 	"github.com/chronik-go/chronik/raftactor/link/wire"
 )
 
+var errClosed = errors.New("peer has closed the connection")
+
 // run reads until the stream ends and returns why it did. It runs on the goroutine of the dialer.
 func (r *reader) run(stream grpc.ClientStream) error {
 	var frame wire.Frame
 	for {
-		if err := stream.RecvMsg(&frame); err != nil {
+		switch err := stream.RecvMsg(&frame); {
+		case errors.Is(err, io.EOF):
+			return errClosed
+		case err != nil:
 			return plain(err)
 		}
 		now := time.Since(r.session.born)

@@ -20,7 +20,7 @@ import (
 // Limits of a session.
 const (
 	answerQueue = 64 << 20 // bytes of answers that may wait
-	maxOpen     = 2048     // calls without an answer; a link has fewer, but gives up on some before they are done
+	maxOpen     = 2048     // calls without an answer; a link has fewer, but may give up on some early
 	maxAnswer   = 64 << 20 // bytes of one answer
 )
 
@@ -29,11 +29,13 @@ type session struct {
 	handler  *handler
 	number   uint64
 	node     int32
+	instance uint64 // of the peer's process
+	attempt  uint64 // of that process to connect to anybody; grows
 	cancel   context.CancelCauseFunc
 	over     atomic.Bool
-	hello    chan *link.Hello // takes one
-	admitted chan struct{}    // closed when the hello was accepted
-	outbox   *wire.Outbox     // pongs and answers
+	hello    chan wire.Item // takes one
+	admitted chan struct{}  // closed when the hello was accepted
+	outbox   *wire.Outbox   // pongs and answers
 	replyTo  kit.Address
 
 	mu   sync.Mutex
@@ -42,7 +44,7 @@ type session struct {
 
 func newSession(h *handler, cancel context.CancelCauseFunc) *session {
 	return &session{
-		handler: h, cancel: cancel, hello: make(chan *link.Hello, 1), admitted: make(chan struct{}),
+		handler: h, cancel: cancel, hello: make(chan wire.Item, 1), admitted: make(chan struct{}),
 		outbox: wire.NewOutbox(answerQueue), open: make(map[uint64]struct{}),
 	}
 }
@@ -53,16 +55,16 @@ func (s *session) end(err error) {
 }
 
 // await returns the hello of the peer, or fails if it does not come in time.
-func (s *session) await(ctx context.Context) (*link.Hello, error) {
+func (s *session) await(ctx context.Context) (wire.Item, error) {
 	late := time.NewTimer(helloTimeout)
 	defer late.Stop()
 	select {
 	case hello := <-s.hello:
 		return hello, nil
 	case <-late.C:
-		return nil, errNoHello
+		return wire.Item{}, errNoHello
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return wire.Item{}, context.Cause(ctx)
 	}
 }
 
@@ -85,7 +87,7 @@ func (s *session) receive(ctx context.Context, stream grpc.ServerStream) error {
 	if len(frame.Items) != 1 || frame.Items[0].Kind != wire.Greet {
 		return errNoHello
 	}
-	s.hello <- frame.Items[0].Hello
+	s.hello <- frame.Items[0]
 	select {
 	case <-s.admitted:
 	case <-ctx.Done():

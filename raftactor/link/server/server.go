@@ -26,6 +26,8 @@ const helloTimeout = time.Second
 var (
 	errNoHello  = errors.New("no hello came")
 	errReplaced = errors.New("another connection of the same node has taken the place of this one")
+	errBulk     = errors.New("the bulk stream has ended")
+	errStale    = errors.New("a later connection of the same node is here already")
 )
 
 // serve accepts connections until the server is stopped. gRPC's own goroutines serve them.
@@ -68,9 +70,9 @@ func newHandler(config Config, log zerolog.Logger) *handler {
 func (h *handler) join() { h.readers.Wait() }
 
 // guard keeps a panic in a stream from ending the process, as gRPC would have it.
-func (h *handler) guard(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, serve grpc.StreamHandler) (
-	err error,
-) {
+func (h *handler) guard(
+	server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, serve grpc.StreamHandler,
+) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			h.log.Error().Any("reason", reason).Bytes("stack", debug.Stack()).Msg("stream of a peer failed")
@@ -87,18 +89,21 @@ func (h *handler) Control(stream grpc.ServerStream) error {
 	defer cancel(nil)
 	s := newSession(h, cancel)
 	h.readers.Go(func() { s.read(ctx, stream) })
-	hello, err := s.await(ctx)
+	greet, err := s.await(ctx)
 	if err != nil {
 		return err
 	}
+	hello := greet.Hello
 	if err := h.check(hello); err != nil {
 		h.refuse(hello.Node, err)
 		return stream.SendMsg(&wire.Frame{Items: []wire.Item{{Kind: wire.Refuse, Text: err.Error()}}})
 	}
-	number := h.admit(s, hello)
+	if !h.admit(s, &greet) {
+		return errStale
+	}
 	defer h.leave(s)
 	self := h.config.Self.Hello()
-	welcome := wire.Frame{Items: []wire.Item{{Kind: wire.Welcome, Hello: &self, Number: number}}}
+	welcome := wire.Frame{Items: []wire.Item{{Kind: wire.Welcome, Hello: &self, Number: s.number}}}
 	if err := stream.SendMsg(&welcome); err != nil {
 		return err
 	}
@@ -126,6 +131,7 @@ func (h *handler) Bulk(stream grpc.ServerStream) error {
 	if s == nil {
 		return errReplaced
 	}
+	defer s.cancel(errBulk) // however this ends, so does the session
 	for {
 		if err := stream.RecvMsg(&frame); err != nil {
 			return err
@@ -171,19 +177,24 @@ func (h *handler) refuse(node int32, err error) {
 // maxRefused bounds the memory for nodes that do not belong here.
 const maxRefused = 1024
 
-// admit makes a session the one of its node, and ends the one before.
-func (h *handler) admit(s *session, hello *link.Hello) uint64 {
+// admit makes a session the one of its node, and ends the one before. It declines one that its peer has given
+// up for a later one: a process that was frozen finds all attempts of its peers at once, in any order.
+func (h *handler) admit(s *session, greet *wire.Item) bool {
+	hello := greet.Hello
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if old := h.sessions[hello.Node]; old != nil {
+		if old.instance == hello.Instance && old.attempt > greet.Number {
+			return false
+		}
 		old.end(errReplaced)
 	}
 	delete(h.refused, hello.Node)
 	h.number++
-	s.number, s.node = h.number, hello.Node
+	s.number, s.node, s.instance, s.attempt = h.number, hello.Node, hello.Instance, greet.Number
 	s.replyTo = kit.AddressFor(fmt.Sprintf("peer-%d", hello.Node), s.answer)
 	h.sessions[hello.Node] = s
-	return s.number
+	return true
 }
 
 func (h *handler) leave(s *session) {

@@ -44,7 +44,8 @@
 //	Piece     length of the body
 //
 //	hello     node, directory, cluster (strings), state (1 byte), count of founders, each node and directory,
-//	          raft address, build (strings), feature, instance, number of the session (0 but in Welcome)
+//	          raft address, build (strings), feature, instance, then a number: of the attempt among
+//	          the sender's (Greet), of the session (Welcome), 0 (Request)
 //
 //	message   type, to, from, 2 bytes of flags (low byte first), then what the flags announce, in this order:
 //	          bit 0 term, 1 logTerm, 2 index, 3 commit, 4 vote, 5 rejectHint, 6 context (string),

@@ -81,7 +81,7 @@ func flagsOf(m *raftpb.Message) uint16 {
 
 func appendMessage(b []byte, bodies *bodies, m *raftpb.Message) []byte {
 	if len(m.Responses) > 0 {
-		panic(fmt.Sprintf("BUG: got a message %v with responses, which are for the storage of this node", m.GetType()))
+		panic(fmt.Sprintf("BUG: got a message %v with responses, which are for storage only", m.GetType()))
 	}
 	flags := flagsOf(m)
 	b = appendUvarint(b, uint64(m.GetType()))
