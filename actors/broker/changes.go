@@ -44,23 +44,23 @@ func (r changer) remove(ctx context.Context, m admin.RemoveNode) error {
 		if err := r.submit(ctx, controller.Drain{Broker: m.ID, Force: m.Force}); err != nil {
 			return err
 		}
-		if holds(r.current.Image(), m.ID) {
-			return admin.ErrUnderWay
+		if left := held(r.current.Image(), m.ID); left > 0 {
+			return fmt.Errorf("%w: %d replicas are left on node %d", admin.ErrUnderWay, left, m.ID)
 		}
 	}
 	return r.submit(ctx, controller.UnregisterBroker{ID: m.ID})
 }
 
-// holds tells whether any partition has a replica on a broker.
-func holds(i *image.Image, broker int32) bool {
+// held counts the partitions that have a replica on a broker.
+func held(i *image.Image, broker int32) (replicas int) {
 	for topic := range i.Topics() {
 		for _, p := range topic.Partitions {
 			if _, here := p.ReplicaOn(broker); here {
-				return true
+				replicas++
 			}
 		}
 	}
-	return false
+	return replicas
 }
 
 // submit has the controller make a change and returns when this node's image has it.
