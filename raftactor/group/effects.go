@@ -21,7 +21,7 @@ type Effects struct {
 
 	Members     []MembersChanged       // news about the members
 	Transferred []TransferAnswer       // to those who asked for a transfer
-	CatchUps    []CatchUp              // fetch the state of another replica, then call Installed or CatchUpFailed
+	CatchUps    []CatchUp              // fetch another replica's state, then call Installed or CatchUpFailed
 	Positions   []Installed            // tell the applier that its machine stands for these indexes
 	Installs    []janitor.Checkpointed // tell the applier that a restart begins with this state
 	CaughtUp    bool                   // everything that was committed before the start is applied
