@@ -52,6 +52,7 @@ type Actor struct {
 	queued   int64         // memory of all replies that have not been sent
 	writing  bool          // a flush is under way
 	reading  bool          // the reader is at work
+	replied  bool          // a reply has left
 	fetching int           // fetches under way
 	fetcher  kit.Address   // child that answers fetches, zero until the first
 	spawned  uint64        // children so far, for their names

@@ -1,7 +1,10 @@
 package conn_test
 
 import (
+	"errors"
+	"io"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,6 +119,23 @@ func TestDrainAnswersWhatHasArrived(t *testing.T) {
 	_ = c.Close()
 	if got := kittest.Expect[listener.Drained](t, s.events, patience); got.Cut != 0 {
 		t.Fatalf("got %+v", got)
+	}
+}
+
+func TestDrainResetsWhoNeverGotAReply(t *testing.T) {
+	s := serve(t, vfs.NewMem(), conn.Settings{})
+	fresh, known := s.dial(), s.dial()
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version = 9
+	known.roundTrip(metadata)
+	other := s.dial() // accepted after fresh, so fresh has been
+	other.roundTrip(metadata)
+	s.listener.Tell(listener.Drain{Within: patience, ReplyTo: s.events.Address})
+	if frame, err := fresh.tryFrame(); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %x, %v; want a reset", frame, err)
+	}
+	if frame, err := known.tryFrame(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %x, %v; want the end of the stream", frame, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package conn
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -74,6 +75,7 @@ func (a *Actor) maybeFlush(c *kit.Context) {
 	if a.writing || len(a.ready) == 0 || a.phase == closed {
 		return
 	}
+	a.replied = true
 	before := memoryOf(a.ready...)
 	left, err := a.writer.now(a.ready)
 	if err != nil {
@@ -153,6 +155,11 @@ func (a *Actor) drain(c *kit.Context, within time.Duration) {
 
 // linger shuts our side and waits for the client to close its own.
 func (a *Actor) linger(c *kit.Context) {
+	if !a.replied {
+		Reset(a.socket)
+		a.close(c, endedDrained, nil)
+		return
+	}
 	half, ok := a.socket.(interface{ CloseWrite() error })
 	if !ok || !a.reading || half.CloseWrite() != nil {
 		a.close(c, endedDrained, nil)
@@ -161,6 +168,15 @@ func (a *Actor) linger(c *kit.Context) {
 	a.phase = lingering
 	a.timer.Stop()
 	a.timer = c.After(lingerTime, patienceEnded{})
+}
+
+// Reset makes the close of a socket a reset of the connection. A client takes an end of the stream in place of
+// its first reply for a sign that it speaks another protocol than the broker, and some give up; after a reset
+// they come again. Nothing is lost: there is no reply on its way.
+func Reset(socket net.Conn) {
+	if tcp, ok := socket.(interface{ SetLinger(seconds int) error }); ok {
+		_ = tcp.SetLinger(0) // it fails only on a socket that is closed
+	}
 }
 
 // close ends the connection at once. The actor stops when reader and writer have noticed.

@@ -129,6 +129,9 @@ func (a *Actor) onAccepted(c *kit.Context, m accepted) {
 	if a.drain != nil || a.perHost[host] >= a.options.MaxPerHost {
 		a.open.Add(-1)
 		a.options.Shared.Metrics.Refused(conn.RefusedHost)
+		if a.drain != nil {
+			conn.Reset(m.socket)
+		}
 		_ = m.socket.Close() // the client is not told why in any case
 		return
 	}
