@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chronik-go/chronik/actors/kit"
-	"github.com/chronik-go/chronik/raftactor/link/wire"
 )
 
 // Times of a link.
@@ -61,7 +60,7 @@ type Actor struct {
 	address string
 	peer    *peer
 	backOff kit.Restarts
-	timer   kit.Timer // of the back-off, or of the pings
+	timer   kit.Timer // of the back-off
 
 	attempt uint64 // grows with each; what belongs to an older one is ignored
 	dialing bool
@@ -71,9 +70,9 @@ type Actor struct {
 
 	session *session // nil: the link is down
 	since   time.Time
-	silent  int // pings in a row without an answer
 
 	calls    kit.Pending[uint64, Call]
+	expiry   time.Time // when expire comes; zero: it does not
 	lastCall uint64
 	refusal  string // what was told last
 }
@@ -99,8 +98,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onEnded(c, m)
 	case retry:
 		a.onRetry(c, m)
-	case beat:
-		a.onBeat(c)
+	case expire:
+		a.onExpire(c)
 	case kit.Stopping:
 		a.onStopping()
 	}
@@ -181,9 +180,7 @@ func (a *Actor) onOpened(c *kit.Context, m opened) {
 		m.session.close(nil)
 		return
 	}
-	a.dialing, a.session, a.since, a.silent, a.refusal = false, m.session, c.Now(), 0, ""
-	a.timer = c.Every(pingEvery, beat{})
-	a.ping(c)
+	a.dialing, a.session, a.since, a.refusal = false, m.session, c.Now(), ""
 	a.peer.connects.Add(1)
 	a.peer.phase.Store(Linked)
 	a.peer.session.Store(m.session)
@@ -253,34 +250,6 @@ func (a *Actor) lose(err error) {
 		call.Refuse(fmt.Errorf("%w: %w", ErrLost, err))
 	}
 	a.config.Events.Tell(Down{Node: a.config.Node, Err: err})
-}
-
-// onBeat pings, and gives the link up if the peer is silent: if nothing has come for as long as
-// Options.Silence says, and about as many pings have got no answer. The second saves the links of a process
-// that was frozen itself: time has passed for it, but it has not looked.
-func (a *Actor) onBeat(c *kit.Context) {
-	if a.session == nil {
-		return
-	}
-	for _, call := range a.calls.Expire(c.Now()) {
-		call.Refuse(ErrTimeout)
-	}
-	quiet := c.Now().Sub(a.session.born) - time.Duration(a.session.heard.Load())
-	if a.silent++; quiet < pingEvery {
-		a.silent = 0
-	}
-	limit := a.config.Peers.options.Silence
-	if quiet >= limit && a.silent >= int(limit/pingEvery)-1 {
-		a.down(c, fmt.Errorf("%w for %v", errSilent, quiet.Round(time.Millisecond)))
-		a.redial(c)
-		return
-	}
-	a.ping(c)
-}
-
-// ping sends the time, which comes back. One that finds no room is as good as one without an answer.
-func (a *Actor) ping(c *kit.Context) {
-	a.session.control.Add(wire.Item{Kind: wire.Ping, Number: uint64(max(0, c.Now().Sub(a.session.born)))})
 }
 
 func (a *Actor) onStopping() {

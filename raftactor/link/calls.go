@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/link/wire"
@@ -33,6 +34,26 @@ func (a *Actor) onCall(c *kit.Context, m Call) {
 	}
 	m.Body = nil // not needed any more; the table may keep the call for long
 	a.calls.Add(a.lastCall, m, c.Now().Add(m.Timeout))
+	a.watchCalls(c)
+}
+
+// watchCalls sees to it that expire comes when the first call has waited long enough. One that comes too
+// early, or for nothing, does no harm.
+func (a *Actor) watchCalls(c *kit.Context) {
+	next := a.calls.Next()
+	if a.calls.Len() == 0 || (!a.expiry.IsZero() && !next.Before(a.expiry)) {
+		return
+	}
+	a.expiry = next
+	c.After(next.Sub(c.Now()), expire{})
+}
+
+func (a *Actor) onExpire(c *kit.Context) {
+	for _, call := range a.calls.Expire(c.Now()) {
+		call.Refuse(ErrTimeout)
+	}
+	a.expiry = time.Time{}
+	a.watchCalls(c)
 }
 
 // onReturned answers the asker, unless it has been told that the call took too long.

@@ -65,9 +65,14 @@ func (d *dialer) serve(parent context.Context) error {
 	}
 	d.to.Tell(opened{attempt: d.attempt, session: s})
 	var writers sync.WaitGroup
-	writers.Go(func() { d.write(ctx, s, s.control, control, nil) })
-	writers.Go(func() { d.write(ctx, s, s.bulk, bulk, bulk.RecvMsg) })
-	err = (&reader{session: s, peer: d.peer, to: d.to}).run(control)
+	pings := time.NewTicker(pingEvery)
+	defer pings.Stop()
+	s.control.Add(s.ping())
+	writers.Go(func() { d.write(ctx, s, s.control, wire.Beat{Time: pings.C, Item: s.ping}, control, nil) })
+	writers.Go(func() { d.write(ctx, s, s.bulk, wire.Beat{}, bulk, bulk.RecvMsg) })
+	r := &reader{session: s, peer: d.peer, to: d.to, watch: newWatch(s, d.peers.options.Silence)}
+	err = r.run(control)
+	r.watch.stop()
 	cause := context.Cause(ctx) // why the session was ended from here, rather than what that led to
 	cancel(err)
 	writers.Wait()

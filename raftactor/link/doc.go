@@ -9,7 +9,7 @@
 //	Mailbox   one by one
 //	Blocks    never
 //	Receives  Dial, SetAddress, Call, Notice (anybody), opened, ended (the dialer), returned (the reader),
-//	          retry, beat (itself)
+//	          retry, expire (itself)
 //	Sends     Up, Down, Refused (Config.Events), Returned (askers)
 //
 // What peers send to this node comes in through the actor of package server, which hands on Incoming and

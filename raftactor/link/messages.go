@@ -106,8 +106,8 @@ type Refused struct {
 	Err  error
 }
 
-// beat is the time to send a ping and to look whether the peer is silent.
-type beat struct{}
+// expire is the time to look which calls have waited long enough.
+type expire struct{}
 
 // retry says that the back-off is over.
 type retry struct{ attempt uint64 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -24,7 +25,7 @@ func (r *reader) run(stream grpc.ClientStream) error {
 			return plain(err)
 		}
 		now := time.Since(r.session.born)
-		r.session.heard.Store(int64(now))
+		r.watch.heard(now)
 		r.peer.bytesReceived.Add(uint64(frame.Size))
 		for i := range frame.Items {
 			if err := r.handle(&frame.Items[i], now); err != nil {
@@ -51,6 +52,52 @@ func (r *reader) handle(item *wire.Item, now time.Duration) error {
 		return fmt.Errorf("got an item of kind %d from the peer, which does not belong here", item.Kind)
 	}
 	return nil
+}
+
+// ping returns a ping with the time, which comes back.
+func (s *session) ping() wire.Item {
+	return wire.Item{Kind: wire.Ping, Number: uint64(time.Since(s.born))}
+}
+
+// watch ends a session whose peer is silent: if nothing has come for the limit, and still nothing in the last
+// part of that while this process was running. The second saves the links of a process that was frozen
+// itself: time has passed for it, but it has not read. It costs no turn of anybody while the peer answers.
+type watch struct {
+	session *session
+	limit   time.Duration
+	timer   *time.Timer
+	last    atomic.Int64 // when something arrived last, in nanoseconds since the session was born
+	warned  atomic.Bool  // the timer has gone off since then
+}
+
+// grace is the last part of the limit.
+func (w *watch) grace() time.Duration { return w.limit * 2 / 5 }
+
+func newWatch(s *session, limit time.Duration) *watch {
+	w := &watch{session: s, limit: limit}
+	w.timer = time.AfterFunc(time.Hour, w.check) // set before check can read it
+	w.timer.Reset(limit - w.grace())
+	return w
+}
+
+func (w *watch) heard(now time.Duration) {
+	w.last.Store(int64(now))
+	w.warned.Store(false)
+	w.timer.Reset(w.limit - w.grace())
+}
+
+func (w *watch) stop() { w.timer.Stop() }
+
+func (w *watch) check() {
+	quiet := time.Since(w.session.born) - time.Duration(w.last.Load())
+	switch {
+	case !w.warned.Swap(true):
+		w.timer.Reset(max(w.grace(), w.limit-quiet))
+	case quiet < w.limit:
+		w.timer.Reset(w.limit - quiet)
+	default:
+		w.session.cancel(fmt.Errorf("peer is silent for %v", quiet.Round(time.Millisecond)))
+	}
 }
 
 // measure smooths the round trips as TCP does.

@@ -2,8 +2,6 @@ package link
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -12,9 +10,6 @@ import (
 
 // controlQueue is how many bytes may wait on the control stream. All that belongs there is small.
 const controlQueue = 16 << 20
-
-// errSilent ends a session whose peer does not answer pings.
-var errSilent = errors.New("peer is silent")
 
 // session is a connection whose hello was answered well, until it ends.
 type session struct {
@@ -25,8 +20,7 @@ type session struct {
 
 	control, bulk *wire.Outbox
 
-	born  time.Time
-	heard atomic.Int64 // when something arrived last, in nanoseconds since born
+	born time.Time
 }
 
 // close ends the connection. It returns how many items were not sent.
@@ -43,4 +37,5 @@ type reader struct {
 	session *session
 	peer    *peer
 	to      kit.Address // of the actor
+	watch   *watch
 }

@@ -35,17 +35,40 @@ type session struct {
 	over     atomic.Bool
 	hello    chan wire.Item // takes one
 	admitted chan struct{}  // closed when the hello was accepted
-	outbox   *wire.Outbox   // pongs and answers
+	outbox   *wire.Outbox   // answers
+	stream   shared
 	replyTo  kit.Address
 
 	mu   sync.Mutex
 	open map[uint64]struct{} // calls without an answer
 }
 
-func newSession(h *handler, cancel context.CancelCauseFunc) *session {
+// shared is a stream to which two goroutines send.
+type shared struct {
+	mu     sync.Mutex
+	stream grpc.ServerStream
+}
+
+// SendMsg implements wire.Sender.
+func (s *shared) SendMsg(m any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stream.SendMsg(m)
+}
+
+// trySend sends unless somebody else does so at the moment.
+func (s *shared) trySend(m any) (sent bool, err error) {
+	if !s.mu.TryLock() {
+		return false, nil
+	}
+	defer s.mu.Unlock()
+	return true, s.stream.SendMsg(m)
+}
+
+func newSession(h *handler, stream grpc.ServerStream, cancel context.CancelCauseFunc) *session {
 	return &session{
 		handler: h, cancel: cancel, hello: make(chan wire.Item, 1), admitted: make(chan struct{}),
-		outbox: wire.NewOutbox(answerQueue), open: make(map[uint64]struct{}),
+		outbox: wire.NewOutbox(answerQueue), stream: shared{stream: stream}, open: make(map[uint64]struct{}),
 	}
 }
 
@@ -139,7 +162,7 @@ func (s *session) deliver(items []wire.Item) int {
 func (s *session) handleOne(item *wire.Item) error {
 	switch item.Kind {
 	case wire.Ping:
-		s.outbox.Add(wire.Item{Kind: wire.Pong, Number: item.Number})
+		return s.pong(item.Number)
 	case wire.Call:
 		s.call(item)
 	case wire.Notice:
@@ -149,6 +172,17 @@ func (s *session) handleOne(item *wire.Item) error {
 		return fmt.Errorf("got an item of kind %d, which does not belong here", item.Kind)
 	}
 	return nil
+}
+
+// pong answers a ping. The reader sends it itself, if it can at once: most of the time pings are all there
+// is, and to wake the writer for each would be a good part of what an idle link costs.
+func (s *session) pong(number uint64) error {
+	item := wire.Item{Kind: wire.Pong, Number: number}
+	sent, err := s.stream.trySend(&wire.Frame{Items: []wire.Item{item}})
+	if !sent {
+		s.outbox.Add(item)
+	}
+	return err
 }
 
 // call hands on a call and remembers that its answer is due.

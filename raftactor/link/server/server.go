@@ -87,7 +87,7 @@ func (h *handler) guard(
 func (h *handler) Control(stream grpc.ServerStream) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	s := newSession(h, cancel)
+	s := newSession(h, stream, cancel)
 	h.readers.Go(func() { s.read(ctx, stream) })
 	greet, err := s.await(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (h *handler) Control(stream grpc.ServerStream) error {
 	}
 	close(s.admitted)
 	h.config.Events.Tell(link.Greeted{Hello: *hello})
-	err = s.outbox.Send(ctx, stream, func(int) {})
+	err = s.outbox.Send(ctx, &s.stream, wire.Beat{}, func(int) {})
 	s.outbox.Close()
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -120,14 +121,27 @@ func (o *Outbox) sent(size int64) {
 // Sender is the side of a stream that sends.
 type Sender interface{ SendMsg(message any) error }
 
+// Beat is something that a stream sends again and again. The zero value never does.
+type Beat struct {
+	Time <-chan time.Time
+	Item func() Item
+}
+
 // Send sends what comes into the outbox until the context ends or the stream fails, and returns why. Sent is
-// told of each frame's size in bytes.
-func (o *Outbox) Send(ctx context.Context, stream Sender, sent func(bytes int)) error {
+// told of each frame's size in bytes. A beat goes ahead of what waits.
+func (o *Outbox) Send(ctx context.Context, stream Sender, beat Beat, sent func(bytes int)) error {
 	var spare []Item
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-beat.Time:
+			frame := Frame{Items: []Item{beat.Item()}}
+			if err := stream.SendMsg(&frame); err != nil {
+				return err
+			}
+			sent(frame.Size)
+			continue
 		case <-o.wake:
 		}
 		items := o.take(spare)

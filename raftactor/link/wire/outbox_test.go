@@ -55,7 +55,7 @@ func TestOutboxSendsInOrderInFramesThatAreNotTooLarge(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &collector{some: make(chan struct{}, 1000)}
 	done := make(chan error)
-	go func() { done <- o.Send(ctx, c, func(int) {}) }()
+	go func() { done <- o.Send(ctx, c, Beat{}, func(int) {}) }()
 	for n := uint64(0); n < 100; {
 		<-c.some
 		c.mu.Lock()
@@ -85,7 +85,7 @@ func TestOutboxTellsWhyItStopped(t *testing.T) {
 	o, broken := NewOutbox(1000), errors.New("broken")
 	c := &collector{some: make(chan struct{}, 1), fail: broken}
 	o.Add(Item{Kind: Ping})
-	if err := o.Send(t.Context(), c, func(int) {}); !errors.Is(err, broken) {
+	if err := o.Send(t.Context(), c, Beat{}, func(int) {}); !errors.Is(err, broken) {
 		t.Fatalf("got %v", err)
 	}
 }
