@@ -49,7 +49,7 @@ func (p *Peers) CatchUp(ctx context.Context, node int32, group wal.GroupID, have
 type remote struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	conn   *grpc.ClientConn
+	conn   *connection
 	stream grpc.ClientStream
 	frame  wire.Frame
 	first  bool // frame holds the first piece

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -24,18 +25,48 @@ var tcpKeepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Inte
 // ioBuffer is how much a connection reads or writes with one call of the system at most.
 const ioBuffer = 128 << 10
 
+// connection is a connection of gRPC that can be ended at once.
+type connection struct {
+	*grpc.ClientConn
+
+	mu     sync.Mutex
+	socket net.Conn // nil: there is none yet
+}
+
+// Close ends the connection. gRPC would first say goodbye to the peer, and wait for five seconds when the
+// socket takes no more, as that of a peer which is frozen or cut off: so the socket goes first.
+func (c *connection) Close() error {
+	c.mu.Lock()
+	if c.socket != nil {
+		_ = c.socket.Close() // gRPC closes it again, and says what there is to say
+	}
+	c.mu.Unlock()
+	return c.ClientConn.Close()
+}
+
+// keep notes the socket that was made.
+func (c *connection) keep(socket net.Conn, err error) (net.Conn, error) {
+	if err == nil {
+		c.mu.Lock()
+		c.socket = socket
+		c.mu.Unlock()
+	}
+	return socket, err
+}
+
 // connect returns a connection to an address, which is made when the first stream needs it and never again:
 // the back-off of gRPC is not ours.
-func connect(address string, config *tls.Config) (*grpc.ClientConn, error) {
+func connect(address string, config *tls.Config) (*connection, error) {
 	transport := insecure.NewCredentials()
 	if config != nil {
 		transport = credentials.NewTLS(config)
 	}
-	dialer := net.Dialer{KeepAliveConfig: tcpKeepAlive}
-	return grpc.NewClient("passthrough:///"+address,
+	dialer, c := net.Dialer{KeepAliveConfig: tcpKeepAlive}, &connection{}
+	var err error
+	c.ClientConn, err = grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(transport),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", address)
+			return c.keep(dialer.DialContext(ctx, "tcp", address))
 		}),
 		grpc.WithDefaultCallOptions(
 			grpc.ForceCodecV2(wire.Codec{}),
@@ -45,6 +76,7 @@ func connect(address string, config *tls.Config) (*grpc.ClientConn, error) {
 		grpc.WithReadBufferSize(ioBuffer), grpc.WithWriteBufferSize(ioBuffer),
 		grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(), grpc.WithIdleTimeout(0),
 	)
+	return c, err
 }
 
 // plain takes the code of gRPC out of an error, which says nothing that its text does not.

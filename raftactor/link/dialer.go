@@ -83,7 +83,7 @@ func (d *dialer) serve(parent context.Context) error {
 }
 
 // greet opens both streams. The hello is the newest, and so is the one that the peer's is checked against.
-func (d *dialer) greet(ctx context.Context, conn *grpc.ClientConn) (
+func (d *dialer) greet(ctx context.Context, conn *connection) (
 	control, bulk grpc.ClientStream, _ *Hello, _ error,
 ) {
 	control, err := conn.NewStream(ctx, &wire.ControlStream, wire.ControlMethod)

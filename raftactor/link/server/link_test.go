@@ -123,7 +123,7 @@ func TestAFrozenPeerIsDownAndHoldsNobodyUp(t *testing.T) {
 	}
 	down := until[link.Down](t, a.events)
 	took := time.Since(begin)
-	if !dropped || took < 400*time.Millisecond || took > 10*time.Second {
+	if !dropped || took < 400*time.Millisecond || took > 3*time.Second {
 		t.Fatalf("got dropped %t and %v after %v", dropped, down.Err, took)
 	}
 	if got := kittest.Expect[link.Returned](t, a.returned, patience); !errors.Is(got.Err, link.ErrLost) || got.Token != 7 {
