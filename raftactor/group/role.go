@@ -64,7 +64,7 @@ func (c *Core) wake() {
 func (c *Core) quiet() bool {
 	switch {
 	case c.members.alone():
-		return true
+		return !c.leading || !c.want.open // others are about to come
 	case c.leader == raft.None, c.idleTicks < quietTicks, c.appends.len() > 0, c.applied != c.last:
 		return false
 	case !c.leading:
