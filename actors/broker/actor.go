@@ -122,6 +122,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onAdminFailed(c, m)
 	case server.Bound:
 		a.onPeersBound(c, m)
+	case metadata.Removed:
+		a.onFatal(c, m.Err)
 	case metadata.ImageChanged:
 		a.onImageChanged(c, m)
 	case partitions.LeadersReady:

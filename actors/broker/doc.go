@@ -9,8 +9,8 @@
 //	mailbox   one by one
 //	blocks    on disk once, when the data directory learns its cluster's id
 //	receives  Stop, Await, storage.Opened, storage.Failed, server.Bound, listener.Bound, listener.Drained,
-//	          admin.Opened, admin.Failed, metadata.ImageChanged, partitions.LeadersReady, electionOver,
-//	          raftactor.Resigned, janitor.CheckpointsMade, rebuild
+//	          admin.Opened, admin.Failed, metadata.ImageChanged, metadata.Removed, partitions.LeadersReady,
+//	          electionOver, raftactor.Resigned, janitor.CheckpointsMade, rebuild
 //	sends     Ready and Stopped; listener.Open, listener.Drain, metadata.Announce, raftactor.Subscribe,
 //	          raftactor.Resign, janitor.CheckpointNow
 //

@@ -17,7 +17,7 @@
 //	          tick, flush, rejoin
 //	sends     raftactor.Start, raftactor.Describe, raftactor.Subscribe, raftactor.SetPeers; group.Propose,
 //	          group.Want, group.DescribeMembers; link.Call, link.Notice, link.Answer; Submitted, ImageChanged,
-//	          ProducerIDAllocated, QuorumDescribed; raftactor.Offline to its parent
+//	          ProducerIDAllocated, QuorumDescribed; raftactor.Offline and Removed to its parent
 //
 // # Coming to a cluster
 //

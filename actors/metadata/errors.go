@@ -26,6 +26,11 @@ var (
 		Code:    protocol.NotController,
 		Message: "This broker does not lead the metadata log.",
 	}
+	errRegistration = &protocol.Error{Code: protocol.InvalidRegistration} // compares by code
+	errRemoved      = &protocol.Error{
+		Code:    protocol.BrokerIDNotRegistered,
+		Message: "this node was removed from the cluster; empty its data directory to let it join again",
+	}
 	errNoProducerIDs = &protocol.Error{
 		Code:    protocol.CoordinatorLoadInProgress,
 		Message: "Producer ids are being allocated.",

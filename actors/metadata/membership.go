@@ -233,6 +233,8 @@ func (a *Actor) onJoined(c *kit.Context, step purpose, event image.Event, err er
 		err = a.enter(c, registered.Broker)
 	}
 	switch {
+	case errors.Is(err, errRegistration):
+		c.Parent().Tell(Removed{Err: err})
 	case err != nil:
 		c.Log().Warn().Err(err).Msg("broker is not a member of the cluster yet")
 		s.pause = min(max(2*s.pause, rejoinMin), rejoinMax)
@@ -244,6 +246,14 @@ func (a *Actor) onJoined(c *kit.Context, step purpose, event image.Event, err er
 		a.flush(c)
 	default:
 		a.join(c)
+	}
+}
+
+// maybeRemoved tells the parent when the cluster has taken this broker out.
+func (a *Actor) maybeRemoved(c *kit.Context) {
+	if a.membership.joined && a.image.Broker(a.options.NodeID) == nil {
+		a.membership.joined = false
+		c.Parent().Tell(Removed{Err: errRemoved})
 	}
 }
 

@@ -76,6 +76,10 @@ type Announce struct {
 	Endpoints []image.Endpoint
 }
 
+// Removed tells the parent that this broker does not belong to the cluster any more, or cannot come to it as
+// it is. Err says what to do.
+type Removed struct{ Err error }
+
 // applied tells the actor what its machine applied. Events has one event per command.
 type applied struct {
 	image  *image.Image

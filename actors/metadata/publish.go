@@ -41,5 +41,6 @@ func (a *Actor) onApplied(c *kit.Context, m applied) {
 	a.flush(c) // changes that waited for the first broker
 	a.proclaim()
 	a.steer()
+	a.maybeRemoved(c)
 	a.join(c)
 }

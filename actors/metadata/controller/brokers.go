@@ -25,6 +25,10 @@ func (p *Planner) registerBroker(tail *image.Image, r RegisterBroker) (*metadata
 				r.ID, endpoint.Host)
 		}
 	}
+	if known == nil && !r.Empty && tail.Retired(r.ID) {
+		return nil, refuse(protocol.InvalidRegistration, "Broker %d was removed from the cluster: "+
+			"empty its data directory to let it join again.", r.ID)
+	}
 	return &metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: registration(r)}}, nil
 }
 

@@ -216,7 +216,9 @@ func TestBrokerIsUnregisteredWhenItHoldsNothing(t *testing.T) {
 		"Broker ID 2 holds a replica of a-0: move its partitions to other brokers first.")
 	w.carryOut(controller.Drain{Broker: 2})
 	w.do(controller.UnregisterBroker{ID: 2})
-	back := w.do(controller.RegisterBroker{ID: 2, Directory: [16]byte{2}}).(image.BrokerRegistered)
+	w.refuses(controller.RegisterBroker{ID: 2, Directory: [16]byte{2}}, protocol.InvalidRegistration,
+		"Broker 2 was removed from the cluster: empty its data directory to let it join again.")
+	back := w.do(controller.RegisterBroker{ID: 2, Directory: [16]byte{9}, Empty: true}).(image.BrokerRegistered)
 	if back.Broker.Incarnation != 2 {
 		t.Errorf("broker 2 comes back as incarnation %d", back.Broker.Incarnation)
 	}
@@ -240,7 +242,7 @@ func TestFounderThatComesWithNothingIsNotTheFirst(t *testing.T) {
 	if slices.Contains(w.tail.Founders(), 3) || w.tail.Known(3) {
 		t.Errorf("founders %v", w.tail.Founders())
 	}
-	if got := w.do(controller.RegisterBroker{ID: 3}).(image.BrokerRegistered).Broker.Incarnation; got != 2 {
+	if got := w.do(controller.RegisterBroker{ID: 3, Empty: true}).(image.BrokerRegistered).Broker.Incarnation; got != 2 {
 		t.Errorf("broker 3: incarnation %d, want 2: it may have voted", got)
 	}
 }

@@ -127,6 +127,9 @@ func (i *Image) Known(node int32) bool {
 	return expected || i.brokers[node] != nil || slices.Contains(i.founders, node)
 }
 
+// Retired tells whether a broker was unregistered and has not come back.
+func (i *Image) Retired(node int32) bool { return i.retired[node] != 0 }
+
 // DefaultConfigs returns the dynamic configs of all brokers.
 func (i *Image) DefaultConfigs() Configs { return i.defaults }
 
