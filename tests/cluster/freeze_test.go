@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -42,8 +43,11 @@ func TestLeaderFrozen(t *testing.T) {
 		longest = max(longest, l.Gap(led, load.Window{From: frozen, To: l.Now()}))
 		before := stableLeaders(c)
 		node.Thaw()
-		if err := sameLeaders(before[topic], c.AwaitInSync(lab.Patience, topic)[topic]); err != nil {
-			elections = append(elections, err)
+		after := c.AwaitInSync(lab.Patience, topic, staleTopic)
+		for name := range before {
+			if err := sameLeaders(before[name], after[name]); err != nil {
+				elections = append(elections, err)
+			}
 		}
 		stale = append(stale, late.stale(t)...)
 	}
@@ -54,31 +58,38 @@ func TestLeaderFrozen(t *testing.T) {
 	row(t, "leader thawed: stale writes that it acknowledges", "0", len(stale) == 0, "%d %v", len(stale), stale)
 }
 
-// stableLeaders is a view that all running nodes agree on, whatever is in sync.
+// stableLeaders is a view that all running nodes agree on, whatever is in sync, and in which running nodes lead
+// everything: also what nobody writes to.
 func stableLeaders(c *lab.Cluster) lab.View {
 	var common lab.View
 	c.Until(lab.Patience, "the nodes that run agree on the leaders", func(ctx context.Context) error {
 		common = nil
 		for _, n := range c.Running() {
-			view, err := n.View(ctx, topic)
+			view, err := n.View(ctx, topic, staleTopic)
 			if err != nil {
 				return err
 			}
 			if common == nil {
 				common = view
 			}
-			if err := sameLeaders(common[topic], view[topic]); err != nil {
-				return err
-			}
-		}
-		for p, partition := range common[topic] {
-			if partition.Leader < 0 || !c.Node(partition.Leader).Running() {
-				return fmt.Errorf("partition %d is led by %d", p, partition.Leader)
+			for name := range view {
+				if err := errors.Join(sameLeaders(common[name], view[name]), ledByRunning(c, view[name])); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
 	return common
+}
+
+func ledByRunning(c *lab.Cluster, partitions []lab.Partition) error {
+	for p, partition := range partitions {
+		if partition.Leader < 0 || !c.Node(partition.Leader).Running() {
+			return fmt.Errorf("partition %d is led by %d", p, partition.Leader)
+		}
+	}
+	return nil
 }
 
 // staleTopic takes the writes that a frozen leader finds when it wakes up.
@@ -88,6 +99,7 @@ const staleTopic = "stale"
 type lateWriter struct {
 	client     *kgo.Client
 	node       int32
+	topic      [16]byte
 	partitions []int32
 	answers    chan lateAnswer
 }
@@ -109,9 +121,14 @@ func newLateWriter(t *testing.T, c *lab.Cluster, n *lab.Node, partitions []int32
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), lab.Patience)
 	defer cancel()
-	if err := w.client.Ping(ctx); err != nil { // and the client learns the brokers
+	request, one := kmsg.NewPtrMetadataRequest(), kmsg.NewMetadataRequestTopic()
+	one.Topic = kmsg.StringPtr(staleTopic)
+	request.Topics = append(request.Topics, one)
+	metadata, err := request.RequestWith(ctx, w.client) // and the client learns the brokers
+	if err != nil {
 		t.Fatal(err)
 	}
+	w.topic = metadata.Topics[0].TopicID
 	first := w.produce(ctx, partitions[0], -1, "before")
 	if first.err != nil {
 		t.Fatalf("write to node %d before it is frozen: %v", n.ID, first.err)
@@ -134,9 +151,9 @@ func (w *lateWriter) produce(ctx context.Context, number int32, acks int16, text
 	one.Partition = number
 	one.Records = batch.Build(batch.Options{}, batch.Record{Value: []byte(text)})
 	name := kmsg.NewProduceRequestTopic()
-	name.Topic, name.Partitions = staleTopic, append(name.Partitions, one)
+	name.Topic, name.TopicID = staleTopic, w.topic // by name or by id, as the version has it
+	name.Partitions = append(name.Partitions, one)
 	request := kmsg.NewPtrProduceRequest()
-	request.SetVersion(9) // later ones name the topic by its id
 	request.Acks, request.TimeoutMillis, request.Topics = acks, 5_000, append(request.Topics, name)
 	answer := lateAnswer{partition: number, acks: acks, value: text}
 	response, err := w.client.Broker(int(w.node)).Request(ctx, request)

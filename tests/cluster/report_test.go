@@ -61,7 +61,7 @@ func awaitOut(c *lab.Cluster, out *lab.Node) {
 func TestNodeOfAnotherClusterIsRefused(t *testing.T) {
 	other := newCluster(t, lab.Options{})
 	other.StartAll()
-	killAll(other)
+	other.End()
 	c := newCluster(t, lab.Options{Warnings: []string{linkLost, refused}})
 	c.StartAll()
 	c.Create(topic, loadPartitions, 3)

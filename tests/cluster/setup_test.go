@@ -88,25 +88,40 @@ func startLoad(t *testing.T, o load.Options) *load.Load {
 }
 
 // finish stops the loads and checks that every acknowledged record is there once and in order, read through
-// each node, and that all replicas hold the same bytes.
-func finish(t *testing.T, c *lab.Cluster, loads ...*load.Load) {
+// each node, and that all replicas hold the same bytes. What is wrong fails the test and is returned.
+func finish(t *testing.T, c *lab.Cluster, loads ...*load.Load) error {
+	t.Helper()
+	err := verify(t, c, loads...)
+	if err != nil {
+		t.Error(err)
+	}
+	return err
+}
+
+func verify(t *testing.T, c *lab.Cluster, loads ...*load.Load) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*lab.Patience)
 	defer cancel()
 	for _, l := range loads {
 		if err := l.Stop(ctx); err != nil {
-			t.Fatalf("producers must see no error: %v", err)
+			return fmt.Errorf("producers must see no error: %w", err)
 		}
 	}
 	for _, n := range c.Running() {
 		if err := load.Verify(ctx, n.Kafka, loads...); err != nil {
-			t.Fatalf("read through node %d: %v", n.ID, err)
+			return fmt.Errorf("read through node %d: %w", n.ID, err)
 		}
 	}
 	view := c.AwaitInSync(lab.Patience, topic)
-	c.Until(lab.Patience, "the same bytes in all replicas", func(context.Context) error {
-		return sameReplicas(c, topic, view[topic])
-	})
+	return lab.Poll(ctx, lab.Patience, func(context.Context) error { return sameReplicas(c, topic, view[topic]) })
+}
+
+// outcome is how a line of the table says what finish returned.
+func outcome(err error, l *load.Load) string {
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("0 of %d", l.Acked())
 }
 
 // sameReplicas compares the segments of the replicas of a topic. They may be cut at different offsets.

@@ -89,19 +89,12 @@ func TestThreeNodesStartedTogether(t *testing.T) {
 		}
 		took = append(took, firstWrites(t, c, begun))
 		oneElection(t, c)
-		killAll(c)
+		c.End()
 	}
 	slices.Sort(took)
 	row(t, "three nodes started together, to the first acks=all write on 3 replicas through the slowest node",
 		atMost(1500*time.Millisecond), took[len(took)-1] <= limit(1500*time.Millisecond),
 		"p50 %s, max %s of %d starts", show(load.Percentile(took, 50)), show(took[len(took)-1]), len(took))
-}
-
-// killAll ends the nodes of a trial, so that they do not run beside those of the next.
-func killAll(c *lab.Cluster) {
-	for _, n := range c.Running() {
-		n.Kill()
-	}
 }
 
 // oneElection fails the test unless the metadata has elected exactly one leader, at term 1 or 2.
@@ -137,7 +130,7 @@ func TestNodesStartedTwoSecondsApart(t *testing.T) {
 		served = max(served, time.Since(third))
 		firstWrites(t, c, third)
 		oneElection(t, c)
-		killAll(c)
+		c.End()
 	}
 	row(t, "started 2 s apart: metadata leader after the start of the second node", atMost(500*time.Millisecond),
 		led <= limit(500*time.Millisecond), "max %s of %d", show(led), trials)
@@ -184,7 +177,7 @@ func TestEveryStartTakesOneElection(t *testing.T) {
 		}
 		firstWrites(t, c, time.Now())
 		oneElection(t, c)
-		killAll(c)
+		c.End()
 	}
 	row(t, "elections of the metadata during starts in any order", "exactly 1 each, term ≤ 2", !t.Failed(), "%d starts", trials)
 }

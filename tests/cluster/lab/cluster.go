@@ -38,6 +38,7 @@ type Cluster struct {
 	t        testing.TB
 	options  Options
 	warnings []*regexp.Regexp
+	ended    bool
 }
 
 // New prepares a cluster. At the end of the test its logs are checked and its processes ended.
@@ -59,7 +60,7 @@ func New(t testing.TB, options Options) *Cluster {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(c.end)
+	t.Cleanup(c.End)
 	return c
 }
 
@@ -129,8 +130,14 @@ func (c *Cluster) Impatient(seed string) []kgo.Opt {
 	}
 }
 
-// end checks the logs and ends what still runs. What the killing itself brings about is not looked at.
-func (c *Cluster) end() {
+// End checks the logs and ends what still runs, before the test does. What the ending itself brings about is
+// not looked at.
+func (c *Cluster) End() {
+	c.t.Helper()
+	if c.ended {
+		return
+	}
+	c.ended = true
 	c.checkLogs()
 	if c.t.Failed() {
 		c.keepLogs()
