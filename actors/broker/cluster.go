@@ -46,7 +46,8 @@ func (a *Actor) joinNetwork() error {
 		Feature: link.Feature, Instance: rand.Uint64(),
 	})
 	one.peers = link.NewPeers(one.self, link.Options{
-		Queue: int64(settings.Limits.PeerQueue), TLS: one.tls, Metrics: a.options.Registry,
+		Queue: int64(settings.Limits.PeerQueue), Silence: settings.Limits.PeerSilence,
+		TLS: one.tls, Metrics: a.options.Registry,
 	})
 	a.cluster = one
 	return nil

@@ -90,6 +90,7 @@ type Limits struct {
 	FetchBytes       Size          `toml:"fetch_bytes" default:"55MiB" help:"largest fetch reply, whatever the client asks for (fetch.max.bytes)"`
 	FetchSessions    int32         `toml:"fetch_sessions" default:"1000" help:"incremental fetch sessions kept; beyond it clients send full requests"`
 	PeerQueue        Size          `toml:"peer_queue" default:"64MiB" help:"what waits to be sent to one other node; more is dropped and sent again by Raft, so a slow node costs nobody else"`
+	PeerSilence      time.Duration `toml:"peer_silence" default:"500ms" help:"another node that is not heard of for so long is taken for dead; it is asked for a sign of life every 100 ms"`
 	CatchupRate      Size          `toml:"catchup_rate" default:"512MiB" help:"bytes per second that this node sends to all nodes together that copy what they lack"`
 	Catchups         int32         `toml:"catchups" default:"4" help:"such copies served at once; further ones wait"`
 	DrainTime        time.Duration `toml:"drain_time" default:"15s" help:"time for replies under way when the node is asked to stop"`

@@ -10,6 +10,9 @@ import (
 
 var logLevels = []string{"trace", "debug", "info", "warn", "error"}
 
+// shortestSilence leaves a node that lives the time to say so twice.
+const shortestSilence = 300 * time.Millisecond
+
 // Sizes below these leave no room to work.
 const (
 	smallestSegment   = 14 // Kafka's own bound: the smallest batch header it can hold
@@ -99,6 +102,7 @@ func (v validator) limits(c *Config) {
 	v.number("limits.fetch_sessions", int64(l.FetchSessions), 0, math.MaxInt32)
 	v.duration("limits.drain_time", l.DrainTime, 0, false)
 	v.size("limits.peer_queue", l.PeerQueue, smallestQueue, math.MaxInt64)
+	v.duration("limits.peer_silence", l.PeerSilence, shortestSilence, false)
 	v.size("limits.catchup_rate", l.CatchupRate, smallestQueue, math.MaxInt64)
 	v.number("limits.catchups", int64(l.Catchups), 1, 1000)
 	if c.Bind.Raft != "" { // a batch that never fits the queue would never reach the other replicas

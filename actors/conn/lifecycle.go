@@ -170,9 +170,9 @@ func (a *Actor) linger(c *kit.Context) {
 	a.timer = c.After(lingerTime, patienceEnded{})
 }
 
-// Reset makes the close of a socket a reset of the connection. A client takes an end of the stream in place of
-// its first reply for a sign that it speaks another protocol than the broker, and some give up; after a reset
-// they come again. Nothing is lost: there is no reply on its way.
+// Reset makes the close of a socket a reset of the connection. A client takes an end of the stream in place
+// of its first reply for a sign that it speaks another protocol than the broker, and some give up; after a
+// reset they come again. Nothing is lost: there is no reply on its way.
 func Reset(socket net.Conn) {
 	if tcp, ok := socket.(interface{ SetLinger(seconds int) error }); ok {
 		_ = tcp.SetLinger(0) // it fails only on a socket that is closed

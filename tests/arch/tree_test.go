@@ -145,6 +145,7 @@ func startNode(ctx context.Context, t *testing.T, seen *kinds, peers []config.Pe
 	settings.NodeID, settings.Peers = self.ID, peers
 	settings.Bind.Kafka, settings.Bind.Raft, settings.Bind.Metrics = self.Kafka, self.Raft, "127.0.0.1:0"
 	settings.Storage.ReserveBytes = 0
+	settings.Limits.PeerSilence = 10 * time.Second // the machine may be busy with other tests
 	running, err := broker.Start(ctx, broker.Options{
 		Config: complete(t, settings), Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Trace: seen.note,
 	})
