@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,27 +29,22 @@ const ioBuffer = 128 << 10
 type connection struct {
 	*grpc.ClientConn
 
-	mu     sync.Mutex
-	socket net.Conn // nil: there is none yet
+	socket atomic.Pointer[net.Conn] // nil: there is none yet
 }
 
 // Close ends the connection. gRPC would first say goodbye to the peer, and wait for five seconds when the
 // socket takes no more, as that of a peer which is frozen or cut off: so the socket goes first.
 func (c *connection) Close() error {
-	c.mu.Lock()
-	if c.socket != nil {
-		_ = c.socket.Close() // gRPC closes it again, and says what there is to say
+	if socket := c.socket.Load(); socket != nil {
+		_ = (*socket).Close() // gRPC closes it again, and says what there is to say
 	}
-	c.mu.Unlock()
 	return c.ClientConn.Close()
 }
 
 // keep notes the socket that was made.
 func (c *connection) keep(socket net.Conn, err error) (net.Conn, error) {
 	if err == nil {
-		c.mu.Lock()
-		c.socket = socket
-		c.mu.Unlock()
+		c.socket.Store(&socket)
 	}
 	return socket, err
 }
