@@ -110,8 +110,7 @@ func (l *life) metadataSpec(raft kit.Address) (kit.Spec, error) {
 		NodeID: nodeID, Directory: id, ClusterID: l.storage.Dir.ClusterID(),
 		Endpoints: []image.Endpoint{{Listener: "kafka", Host: "localhost", Port: 9092}},
 		FS:        l.fs, Dir: l.storage.Dir.Path("metadata"), Raft: raft,
-		Voters:  []uint64{uint64(image.NewReplicaID(nodeID, 1))},
-		Current: l.current, Random: rand.NewChaCha8(random), Log: zerolog.Nop(),
+		Identity: l.storage.Dir, Current: l.current, Random: rand.NewChaCha8(random), Log: zerolog.Nop(),
 	})
 }
 
