@@ -130,6 +130,8 @@ func (h *host) Receive(c *kit.Context) {
 		h.onBound(c, m)
 	case link.Greeted:
 		h.onGreeted(c, m)
+	case link.Noticed:
+		h.onNoticed(c, m)
 	case link.Up:
 		h.onUp(m)
 	case link.Down:

@@ -1,6 +1,7 @@
 package raftactor
 
 import (
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 // Network is how a node reaches its peers and is reached by them.
 type Network struct {
 	Peers  *link.Peers
-	Server server.Config // without Events, Deliver and CatchUp, which are the host's
+	Server server.Config // without Events, Deliver, CatchUp and ServiceGroups, which are the host's
 	Nodes  []Peer        // peers that are known from the start, this node not among them
 	// Fetches bounds how many replicas fetch the state of others at once; 0 stands for 4.
 	Fetches int64
@@ -58,6 +59,9 @@ func (h *host) serve(c *kit.Context) {
 	if h.network.bound != nil {
 		config.Address = h.network.bound.String() // the port that the peers know
 	}
+	services := map[link.Service]kit.Address{link.ServiceGroups: c.Self()}
+	maps.Copy(services, config.Services)
+	config.Services = services
 	config.Events, config.Deliver, config.CatchUp = c.Self(), h.route(c.Self()), h.share
 	c.Spawn(server.Name, server.Spec(config))
 }

@@ -70,6 +70,7 @@ type Actor struct {
 
 	session *session // nil: the link is down
 	since   time.Time
+	leaving bool // the peer has said that it is about to stop
 
 	calls    kit.Pending[uint64, Call]
 	expiry   time.Time // when expire comes; zero: it does not
@@ -90,6 +91,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onCall(c, m)
 	case Notice:
 		a.onNotice(m)
+	case Leaving:
+		a.leaving = true
 	case returned:
 		a.onReturned(m)
 	case opened:
@@ -180,7 +183,7 @@ func (a *Actor) onOpened(c *kit.Context, m opened) {
 		m.session.close(nil)
 		return
 	}
-	a.dialing, a.session, a.since, a.refusal = false, m.session, c.Now(), ""
+	a.dialing, a.session, a.since, a.refusal, a.leaving = false, m.session, c.Now(), "", false
 	a.peer.connects.Add(1)
 	a.peer.phase.Store(Linked)
 	a.peer.session.Store(m.session)
@@ -232,7 +235,11 @@ func (a *Actor) down(c *kit.Context, err error) {
 	if c.Now().Sub(a.since) >= healthy {
 		a.backOff.Healthy()
 	}
-	c.Log().Warn().Err(err).Int32("peer", a.config.Node).Str("address", a.address).Msg("link is down")
+	level, text := zerolog.WarnLevel, "link is down"
+	if a.leaving {
+		level, text = zerolog.InfoLevel, "link is down, the peer has stopped"
+	}
+	c.Log().WithLevel(level).Err(err).Int32("peer", a.config.Node).Str("address", a.address).Msg(text)
 	a.lose(err)
 }
 

@@ -8,8 +8,8 @@
 //	Loses     what waited to be sent
 //	Mailbox   one by one
 //	Blocks    never
-//	Receives  Dial, SetAddress, Call, Notice (anybody), opened, ended (the dialer), returned (the reader),
-//	          retry, expire (itself)
+//	Receives  Dial, SetAddress, Leaving, Call, Notice (anybody), opened, ended (the dialer), returned (the
+//	          reader), retry, expire (itself)
 //	Sends     Up, Down, Refused (Config.Events), Returned (askers)
 //
 // What peers send to this node comes in through the actor of package server, which hands on Incoming and

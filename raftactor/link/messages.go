@@ -20,6 +20,9 @@ const (
 // runs on the other node: a link to another one, which must be dead, is given up.
 type Dial struct{ Instance uint64 }
 
+// Leaving tells a link that its peer is about to stop: the end of the connection is nothing to worry about.
+type Leaving struct{}
+
 // SetAddress tells a link where the peer is reached from now on. A link that is up stays.
 type SetAddress struct{ Address string }
 
