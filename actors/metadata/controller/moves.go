@@ -134,6 +134,9 @@ func (p *Planner) drain(tail *image.Image, r Drain) ([]ReassignPartitions, error
 				return nil, refuse(protocol.InvalidReplicationFactor, "No running broker can take the replica of "+
 					"%s-%d that broker %d has.", topic.Name, partition.Index, r.Broker)
 			}
+			if at == 0 {
+				l.leadFewest(to)
+			}
 			l.change(from, to)
 			move.Partitions = append(move.Partitions, Assignment{Partition: partition.Index, Brokers: to})
 		}
@@ -142,6 +145,14 @@ func (p *Planner) drain(tail *image.Image, r Drain) ([]ReassignPartitions, error
 		}
 	}
 	return moves, nil
+}
+
+// leadFewest makes the broker that is the preferred leader of the fewest partitions that of this one: whoever
+// takes the replicas of a broker need not take all it led.
+func (l *load) leadFewest(brokers []int32) {
+	fewest := slices.MinFunc(brokers, func(a, b int32) int { return cmp.Compare(l.firsts[a], l.firsts[b]) })
+	at := slices.Index(brokers, fewest)
+	brokers[0], brokers[at] = brokers[at], brokers[0]
 }
 
 // rebalance moves replicas from the brokers that have the most to those that have the fewest, and then the
@@ -248,13 +259,9 @@ func (p *plan) turn() iter.Seq[*seat] {
 // leadOne gives one partition another preferred leader among its replicas, one that has at least two fewer.
 func (p *plan) leadOne() bool {
 	for s := range p.turn() {
-		fewest := slices.MinFunc(s.now, func(a, b int32) int {
-			return cmp.Compare(p.load.firsts[a], p.load.firsts[b])
-		})
-		if p.load.firsts[s.now[0]]-p.load.firsts[fewest] >= 2 {
-			next := slices.Clone(s.now)
-			at := slices.Index(next, fewest)
-			next[0], next[at] = next[at], next[0]
+		next := slices.Clone(s.now)
+		p.load.leadFewest(next)
+		if p.load.firsts[s.now[0]]-p.load.firsts[next[0]] >= 2 {
 			p.put(s, next)
 			return true
 		}

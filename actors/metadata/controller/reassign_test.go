@@ -328,6 +328,17 @@ func TestDrainKeepsRacksApart(t *testing.T) {
 	}
 }
 
+func TestDrainSharesWhatTheBrokerLed(t *testing.T) {
+	w := newWorld(t, 4, nil)
+	for n := range int32(12) { // three brokers each, so that only one can take a replica of broker 4
+		w.do(onBrokers(fmt.Sprint("t", n), n%4+1, (n+1)%4+1, (n+2)%4+1))
+	}
+	w.carryOut(controller.Drain{Broker: 4})
+	if _, firsts := w.counts(); firsts[1] != 4 || firsts[2] != 4 || firsts[3] != 4 {
+		t.Errorf("preferred leaders %v, want 4 for each that is left", firsts)
+	}
+}
+
 func TestDrainWithoutATaker(t *testing.T) {
 	w := newWorld(t, 2, nil)
 	w.do(onBrokers("a", 1, 2))
