@@ -2,6 +2,8 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,6 +88,17 @@ func (n *Node) Stop() {
 	if err := n.process.Stop(Patience); err != nil {
 		n.cluster.t.Fatalf("stop node %d: %v", n.ID, err)
 	}
+}
+
+// AwaitEnd returns when the process has ended by itself.
+func (n *Node) AwaitEnd() {
+	n.cluster.t.Helper()
+	n.cluster.Until(Patience, fmt.Sprintf("the end of node %d", n.ID), func(context.Context) error {
+		if n.Running() {
+			return errors.New("it runs")
+		}
+		return nil
+	})
 }
 
 // Freeze stops the process in its tracks: its sockets stay open and take what their buffers hold.

@@ -152,6 +152,26 @@ func (c *Cluster) AwaitInSync(within time.Duration, topics ...string) View {
 	return view
 }
 
+// AwaitPreferred returns when, besides, every partition is led by its preferred replica.
+func (c *Cluster) AwaitPreferred(within time.Duration, topics ...string) View {
+	c.t.Helper()
+	var view View
+	c.Until(within, "preferred leaders", func(ctx context.Context) (err error) {
+		if view, err = c.healthy(ctx, topics); err != nil {
+			return err
+		}
+		for _, topic := range topics {
+			for number, p := range view[topic] {
+				if p.Leader != p.Replicas[0] {
+					return fmt.Errorf("%s-%d: node %d leads, %d would be preferred", topic, number, p.Leader, p.Replicas[0])
+				}
+			}
+		}
+		return nil
+	})
+	return view
+}
+
 func (c *Cluster) healthy(ctx context.Context, topics []string) (common View, err error) {
 	for _, n := range c.Running() {
 		view, err := n.View(ctx, topics...)
