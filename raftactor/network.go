@@ -61,7 +61,7 @@ func (h *host) serve(c *kit.Context) {
 	}
 	services := map[link.Service]kit.Address{link.ServiceGroups: c.Self()}
 	maps.Copy(services, config.Services)
-	config.Services = services
+	config.Services, config.Peers = services, h.config.Network.Peers
 	config.Events, config.Deliver, config.CatchUp = c.Self(), h.route(c.Self()), h.share
 	c.Spawn(server.Name, server.Spec(config))
 }

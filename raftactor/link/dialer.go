@@ -42,6 +42,14 @@ func (d *dialer) run(parent context.Context) {
 	err = d.serve(parent)
 }
 
+// untilBeat returns the time until the next ping. All pings fall on the same moments of the clock: an idle
+// node wakes once for all its peers, and where the clocks agree for what they send as well, instead of once
+// for each. To go to sleep and to wake is most of what an idle link costs.
+func untilBeat() time.Duration {
+	now := time.Now()
+	return now.Truncate(pingEvery).Add(pingEvery).Sub(now) + time.Millisecond
+}
+
 func (d *dialer) serve(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -63,16 +71,21 @@ func (d *dialer) serve(parent context.Context) error {
 		attempt: d.attempt, hello: *welcome, done: ctx.Done(), cancel: cancel, born: time.Now(),
 		control: wire.NewOutbox(controlQueue), bulk: wire.NewOutbox(d.peers.options.Queue),
 	}
+	s.watch = newWatch(s, d.peers.options.Silence)
+	defer s.watch.stop()
 	d.to.Tell(opened{attempt: d.attempt, session: s})
 	var writers sync.WaitGroup
-	pings := time.NewTicker(pingEvery)
+	pings := time.NewTicker(untilBeat())
 	defer pings.Stop()
+	beat := wire.Beat{Time: pings.C, Items: func() []wire.Item {
+		pings.Reset(untilBeat())
+		return d.peer.beat(s)
+	}}
 	s.control.Add(s.ping())
-	writers.Go(func() { d.write(ctx, s, s.control, wire.Beat{Time: pings.C, Item: s.ping}, control, nil) })
+	writers.Go(func() { d.write(ctx, s, s.control, beat, control, nil) })
 	writers.Go(func() { d.write(ctx, s, s.bulk, wire.Beat{}, bulk, bulk.RecvMsg) })
-	r := &reader{session: s, peer: d.peer, to: d.to, watch: newWatch(s, d.peers.options.Silence)}
+	r := &reader{session: s, peer: d.peer, to: d.to}
 	err = r.run(control)
-	r.watch.stop()
 	cause := context.Cause(ctx) // why the session was ended from here, rather than what that led to
 	cancel(err)
 	writers.Wait()

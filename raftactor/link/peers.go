@@ -170,6 +170,9 @@ type peer struct {
 	lastError atomic.Value // string
 	rtt       atomic.Int64 // nanoseconds
 
+	owed  atomic.Uint64 // number of the newest ping of the peer that has no pong yet; 0: none
+	pings atomic.Uint64 // of the peer
+
 	drops, connects, bytesSent, bytesReceived atomic.Uint64
 }
 

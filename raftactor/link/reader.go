@@ -25,7 +25,7 @@ func (r *reader) run(stream grpc.ClientStream) error {
 			return plain(err)
 		}
 		now := time.Since(r.session.born)
-		r.watch.heard(now)
+		r.session.watch.heard(now)
 		r.peer.bytesReceived.Add(uint64(frame.Size))
 		for i := range frame.Items {
 			if err := r.handle(&frame.Items[i], now); err != nil {
@@ -39,7 +39,7 @@ func (r *reader) run(stream grpc.ClientStream) error {
 func (r *reader) handle(item *wire.Item, now time.Duration) error {
 	switch item.Kind {
 	case wire.Pong:
-		r.measure(now - time.Duration(item.Number))
+		r.peer.measure(now - time.Duration(item.Number))
 	case wire.Return:
 		m := returned{attempt: r.session.attempt, number: item.Number, body: item.Body}
 		if item.Failed {
@@ -101,10 +101,10 @@ func (w *watch) check() {
 }
 
 // measure smooths the round trips as TCP does.
-func (r *reader) measure(sample time.Duration) {
-	old := time.Duration(r.peer.rtt.Load())
+func (p *peer) measure(sample time.Duration) {
+	old := time.Duration(p.rtt.Load())
 	if old == 0 {
 		old = sample
 	}
-	r.peer.rtt.Store(int64(max(1, old+(sample-old)/8)))
+	p.rtt.Store(int64(max(1, old+(sample-old)/8)))
 }

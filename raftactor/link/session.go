@@ -20,7 +20,8 @@ type session struct {
 
 	control, bulk *wire.Outbox
 
-	born time.Time
+	born  time.Time
+	watch *watch
 }
 
 // close ends the connection. It returns how many items were not sent.
@@ -37,5 +38,4 @@ type reader struct {
 	session *session
 	peer    *peer
 	to      kit.Address // of the actor
-	watch   *watch
 }

@@ -23,6 +23,7 @@ const (
 type Config struct {
 	Address string // host:port to listen at; port 0 takes a free one
 	Self    *link.Self
+	Peers   *link.Peers // the links the other way, which take pongs along; nil: every ping is answered by itself
 	TLS     *tls.Config // nil: no TLS; see link.LoadTLS
 	Log     zerolog.Logger
 

@@ -162,7 +162,14 @@ func (s *session) deliver(items []wire.Item) int {
 func (s *session) handleOne(item *wire.Item) error {
 	switch item.Kind {
 	case wire.Ping:
+		if peers := s.handler.config.Peers; peers != nil && peers.Owe(s.node, item.Number) {
+			return nil
+		}
 		return s.pong(item.Number)
+	case wire.Pong:
+		if peers := s.handler.config.Peers; peers != nil {
+			peers.Heard(s.node, item.Number)
+		}
 	case wire.Call:
 		s.call(item)
 	case wire.Notice:

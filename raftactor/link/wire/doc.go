@@ -10,8 +10,8 @@
 // one connection, and CatchUp on a connection of its own.
 //
 //	stream    from the one who dials            from the one who is dialed
-//	Control   Greet, then Raft, Ping, Call,     Welcome or Refuse, then Pong, Return
-//	          Notice
+//	Control   Greet, then Raft, Ping, Pong,     Welcome or Refuse, then Pong, Return
+//	          Call, Notice
 //	Bulk      Join, then Raft                   nothing
 //	CatchUp   Request                           Refuse or Piece; Piece; ...
 //
@@ -35,7 +35,7 @@
 //	Refuse    string
 //	Join      number of the session, from Welcome
 //	Raft      group, message
-//	Ping      number, comes back in Pong
+//	Ping      number, comes back in Pong: at once, or along with a Ping on the connection the other way
 //	Pong      number
 //	Call      number, service (1 byte), timeout in milliseconds, length of the body
 //	Return    number, 0 or 1 and the string of an error, length of the body

@@ -121,10 +121,10 @@ func (o *Outbox) sent(size int64) {
 // Sender is the side of a stream that sends.
 type Sender interface{ SendMsg(message any) error }
 
-// Beat is something that a stream sends again and again. The zero value never does.
+// Beat is what a stream sends again and again. The zero value never sends anything.
 type Beat struct {
-	Time <-chan time.Time
-	Item func() Item
+	Time  <-chan time.Time
+	Items func() []Item // they go into one frame
 }
 
 // Send sends what comes into the outbox until the context ends or the stream fails, and returns why. Sent is
@@ -136,7 +136,7 @@ func (o *Outbox) Send(ctx context.Context, stream Sender, beat Beat, sent func(b
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-beat.Time:
-			frame := Frame{Items: []Item{beat.Item()}}
+			frame := Frame{Items: beat.Items()}
 			if err := stream.SendMsg(&frame); err != nil {
 				return err
 			}
