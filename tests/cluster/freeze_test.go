@@ -22,7 +22,7 @@ const answerTime = 500 * time.Millisecond
 
 func TestLeaderFrozen(t *testing.T) {
 	random := seeded(t)
-	c := running(t, lab.Options{Warnings: []string{linkLost, wasFrozen}}, loadPartitions)
+	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost, wasFrozen}}, loadPartitions)
 	o := options(c, loadPartitions, loadRate, loadBytes)
 	o.AnswerTime = answerTime
 	l := startLoad(t, o)
@@ -230,7 +230,7 @@ func awaitFollower(t *testing.T, c *lab.Cluster, follower *lab.Node) lab.View {
 }
 
 func TestFollowerFrozen(t *testing.T) {
-	c := newCluster(t, lab.Options{Warnings: []string{linkLost, wasFrozen}})
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, wasFrozen}})
 	c.StartAll()
 	follower := followerOf(c, loadPartitions)
 	before := awaitFollower(t, c, follower)

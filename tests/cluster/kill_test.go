@@ -35,7 +35,7 @@ func awaitServed(c *lab.Cluster, l *load.Load, partitions []int32, after time.Du
 
 func TestLeaderKilled(t *testing.T) {
 	random := seeded(t)
-	c := running(t, lab.Options{Warnings: []string{linkLost}}, loadPartitions)
+	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost}}, loadPartitions)
 	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
 	second := startLibrdkafka(t, c)
 	lab.Pass(t.Context(), lead)
@@ -69,7 +69,7 @@ func killAll(c *lab.Cluster) {
 }
 
 func TestWholeClusterKilled(t *testing.T) {
-	c := running(t, lab.Options{Warnings: []string{linkLost}}, loadPartitions)
+	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost}}, loadPartitions)
 	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
 	lab.Pass(t.Context(), lead)
 	longest, kills := time.Duration(0), form(2, 10)
@@ -95,7 +95,7 @@ func TestWholeClusterKilled(t *testing.T) {
 }
 
 func TestRollingRestart(t *testing.T) {
-	c := running(t, lab.Options{Warnings: []string{linkLost}}, loadPartitions)
+	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost}}, loadPartitions)
 	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
 	second := startLibrdkafka(t, c)
 	lab.Pass(t.Context(), lead)

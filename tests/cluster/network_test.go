@@ -22,7 +22,7 @@ func TestSlowLink(t *testing.T) {
 // slowLink makes a fault on the link between a leader and a follower, in both directions.
 func slowLink(t *testing.T, what string, fault wire.Fault) {
 	network := broken(t)
-	c := newCluster(t, lab.Options{Network: network, Warnings: []string{linkLost}})
+	c := newCluster(t, lab.Options{Network: network, Warnings: []string{linkLost, controllerLost}})
 	c.StartAll()
 	follower := followerOf(c, loadPartitions)
 	before := awaitFollower(t, c, follower)
@@ -58,7 +58,7 @@ var isolations = []struct {
 
 func TestFollowerIsolated(t *testing.T) {
 	network := broken(t)
-	c := newCluster(t, lab.Options{Network: network, Warnings: []string{linkLost}})
+	c := newCluster(t, lab.Options{Network: network, Warnings: []string{linkLost, controllerLost}})
 	c.StartAll()
 	follower := followerOf(c, loadPartitions)
 	before, quorum := awaitFollower(t, c, follower), c.AwaitQuorum()
@@ -99,7 +99,7 @@ func TestFollowerIsolated(t *testing.T) {
 // TestLeaderIsolated cuts a leader off from the other nodes while the clients still reach it.
 func TestLeaderIsolated(t *testing.T) {
 	network := broken(t)
-	c := newCluster(t, lab.Options{Network: network, Warnings: []string{linkLost}})
+	c := newCluster(t, lab.Options{Network: network, Warnings: []string{linkLost, controllerLost}})
 	c.StartAll()
 	c.Create(topic, loadPartitions, 3)
 	o := options(c, loadPartitions, loadRate, loadBytes)

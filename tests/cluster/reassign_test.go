@@ -18,7 +18,7 @@ const moved = 50 // partitions
 const removed = `^(the node stops serving|chronik had to stop)$`
 
 func TestNodeAddedPartitionsMovedNodeRemoved(t *testing.T) {
-	c := newCluster(t, lab.Options{Spare: 1, Warnings: []string{linkLost, removed}})
+	c := newCluster(t, lab.Options{Spare: 1, Warnings: []string{linkLost, controllerLost, removed}})
 	c.StartAll()
 	c.Create(topic, moved, 3)
 	c.AwaitInSync(lab.Patience, topic)
@@ -158,7 +158,7 @@ func awaitBalance(c *lab.Cluster, nodes int) string {
 }
 
 func TestStatusTellsWhatIsWrong(t *testing.T) {
-	c := running(t, lab.Options{Warnings: []string{linkLost}}, loadPartitions)
+	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost}}, loadPartitions)
 	for _, n := range c.Members() {
 		if output, err := n.Command("cluster", "status"); err != nil {
 			t.Errorf("node %d: %v\n%s", n.ID, err, output)

@@ -15,7 +15,7 @@ import (
 
 // TestInSyncIsMeasured looks at what clients are told of a follower that dies, freezes and comes back.
 func TestInSyncIsMeasured(t *testing.T) {
-	c := newCluster(t, lab.Options{Warnings: []string{linkLost, wasFrozen}})
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, wasFrozen}})
 	c.StartAll()
 	follower := followerOf(c, loadPartitions)
 	awaitFollower(t, c, follower)
@@ -62,7 +62,7 @@ func TestNodeOfAnotherClusterIsRefused(t *testing.T) {
 	other := newCluster(t, lab.Options{})
 	other.StartAll()
 	other.End()
-	c := newCluster(t, lab.Options{Warnings: []string{linkLost, refused}})
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, refused}})
 	c.StartAll()
 	c.Create(topic, loadPartitions, 3)
 	c.AwaitInSync(lab.Patience, topic)

@@ -20,6 +20,9 @@ import (
 // What the nodes warn of when another one goes or cannot be reached.
 const linkLost = `^link is down$`
 
+// What a node warns of whose controller went while it asked it for something.
+const controllerLost = `^no producer ids allocated$`
+
 // What a node warns of that was frozen while it wrote to its disk, which it cannot tell from a disk that did
 // not answer.
 const wasFrozen = `^(write-ahead log waits for the disk|disk answers again)`

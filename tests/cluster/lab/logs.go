@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -90,7 +91,7 @@ func (c *Cluster) harmless(entry Entry) bool {
 	return false
 }
 
-// keepLogs leaves the logs of a failed test where somebody can read them.
+// keepLogs leaves the logs of a failed test where somebody can read them, with what the nodes know now.
 func (c *Cluster) keepLogs() {
 	dir, err := os.MkdirTemp("", "chronik-cluster-logs-")
 	if err != nil {
@@ -107,5 +108,16 @@ func (c *Cluster) keepLogs() {
 			c.t.Error(err)
 		}
 	}
-	c.t.Logf("the logs are in %s", dir)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	for _, n := range c.Running() {
+		status, err := n.get(ctx, "/admin/status")
+		if err != nil {
+			status = []byte(err.Error())
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("status%d.json", n.ID)), status, 0o600); err != nil {
+			c.t.Error(err)
+		}
+	}
+	c.t.Logf("the logs are in %s, with what the nodes say of themselves", dir)
 }
