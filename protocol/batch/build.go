@@ -3,6 +3,7 @@ package batch
 import (
 	"bytes"
 	"encoding/binary"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
@@ -112,6 +113,13 @@ func appendBytes(to, value []byte) []byte {
 	return append(to, value...)
 }
 
+// zstdEncoders spares the megabytes that a new encoder takes.
+var zstdEncoders = sync.Pool{New: func() any {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	must(err)
+	return w
+}}
+
 // compress returns data under a codec, with the framing that Java clients use.
 func compress(codec Codec, data []byte) []byte {
 	var out bytes.Buffer
@@ -133,9 +141,8 @@ func compress(codec Codec, data []byte) []byte {
 		mustWrite(w.Write(data))
 		must(w.Close())
 	case Zstd:
-		w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-		must(err)
-		defer w.Close()
+		w := zstdEncoders.Get().(*zstd.Encoder)
+		defer zstdEncoders.Put(w)
 		return w.EncodeAll(data, nil)
 	default:
 		panic("BUG: got an unknown codec, want one of five")
