@@ -35,6 +35,12 @@ type segmentCapture struct {
 // directory wait for each other, and an older one that comes late does no harm. After an error the log takes
 // no more writes.
 func (l *Log) Capture() (flush func() (State, error), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.capture()
+}
+
+func (l *Log) capture() (flush func() (State, error), err error) {
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
@@ -142,6 +148,9 @@ func (c *capture) write() error {
 	}
 	if c.manifest != nil {
 		c.files.manifestWritten.Store(c.wanted)
+		if err := c.files.forgetExchange(); err != nil {
+			return err
+		}
 	}
 	c.files.snapshot.Store(snapshot)
 	c.state.snapshotOffset = noOffset
@@ -305,6 +314,8 @@ func (f *files) takeSnapshotsBelow(offset protocol.Offset) []protocol.Offset {
 // needed are removed, and leader-epoch-checkpoint is brought up to date. A log that has not moved since gives
 // back its memory and descriptors.
 func (l *Log) Checkpointed(checkpoint State) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -312,6 +323,7 @@ func (l *Log) Checkpointed(checkpoint State) error {
 	if err != nil {
 		return err
 	}
+	l.checkpointed = max(l.checkpointed, s.active.base)
 	for len(l.retired) > 0 && l.retired[0].base < s.first {
 		if err := l.retired[0].remove(); err != nil {
 			return l.files.fail(err)

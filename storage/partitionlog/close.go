@@ -3,6 +3,9 @@ package partitionlog
 // Close ends the owner's use of the log. Nothing is synced: what is not checkpointed is in the write-ahead
 // log. Views stay readable, and files that are being sent stay open until that is done.
 func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.files.disown(false)
 	l.closed = true
 	for _, s := range l.segments {
 		s.closeFile()
@@ -15,6 +18,9 @@ func (l *Log) Close() error {
 
 // Delete ends the owner's use of the log and removes it from the disk, see Remove.
 func (l *Log) Delete() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.files.disown(true)
 	l.closed = true
 	for _, s := range append(l.retired, l.segments...) {
 		s.opening.Lock()

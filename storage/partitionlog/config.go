@@ -25,6 +25,19 @@ type Config struct {
 	RetentionBytes int64
 	// RetentionMs is for how long View.Expired keeps records; negative is for ever (retention.ms).
 	RetentionMs int64
+	// Compact says that only the last record of each key counts (cleanup.policy=compact); the fields after it
+	// matter only then.
+	Compact bool
+	// MinCleanableRatio is the dirty share of the log at which a compaction is due (min.cleanable.dirty.ratio).
+	MinCleanableRatio float64
+	// MinCompactionLagMs is how old a segment's records must be to be compacted (min.compaction.lag.ms).
+	MinCompactionLagMs int64
+	// MaxCompactionLagMs is the age at which a record is compacted whatever the ratio; segments are closed
+	// after so long too (max.compaction.lag.ms).
+	MaxCompactionLagMs int64
+	// DeleteRetentionMs is how long a tombstone stays after the first compaction that saw it
+	// (delete.retention.ms).
+	DeleteRetentionMs int64
 	// MaxProducers bounds the table of producer ids; those that were silent longest leave first. All replicas
 	// of a partition need the same value, or their tables part.
 	MaxProducers int
@@ -65,6 +78,12 @@ func (c Config) withDefaults() Config {
 		c.SegmentMs = defaultSegmentMs
 	}
 	c.SegmentJitterMs = max(c.SegmentJitterMs, 0)
+	if c.MaxCompactionLagMs <= 0 {
+		c.MaxCompactionLagMs = math.MaxInt64
+	}
+	if c.Compact {
+		c.SegmentMs = min(c.SegmentMs, c.MaxCompactionLagMs)
+	}
 	if c.IndexIntervalBytes <= 0 {
 		c.IndexIntervalBytes = defaultIndexIntervalBytes
 	}

@@ -17,6 +17,8 @@
 //	leader-epoch-checkpoint   text: version 0, number of entries, "epoch start" lines
 //	partition.metadata        text: version 0, topic id
 //	chronik-segments          not Kafka's: the manifest of closed segments (manifest.go)
+//	chronik-compaction        not Kafka's: how far the log is compacted (progress.go)
+//	<offset>.*.cleaned        a segment that compaction is writing
 //
 // <offset> has 20 digits. A new partition is a directory with partition.metadata; the rest comes with the
 // first append and the first flush.
@@ -32,6 +34,8 @@
 //	Log    one owner (the applier): appends, moves the log start, captures
 //	View   anybody: an immutable picture of the log, published after every change
 //	flush  the janitor: returned by Capture, makes the captured state durable
+//	Compaction
+//	       the cleaner: returned by Compact, writes compacted segments and exchanges them for the old ones
 //
 // A checkpoint runs through these steps, of which only the second may take long:
 //
@@ -48,6 +52,20 @@
 // Removed segments leave the View at once. Their files are unlinked by Checkpointed, without Kafka's detour
 // over a .deleted name and a delay: readers that are sending from a file hold it open, and a removal that a
 // crash cuts in half is finished by the next Boot, since the State names the first segment.
+//
+// # Compaction
+//
+// Dirt says whether a log wants to be compacted, Compact begins it; how it goes is told in compaction.go, how
+// segments are exchanged without a moment at which a crash would lose anything in compaction_exchange.go.
+//
+// It touches closed segments below the last checkpoint only. Every replica compacts for itself, so replicas
+// differ in what is still to be cleaned, but not in the last value of a key. What is taken out leaves no gap
+// in the chain of offsets: batches without records (batch.Filler) stand for it. So nothing else in this
+// package has to know of compaction, except who copies: a batch that lacks records says nothing of producers,
+// and one filler may stand for several batches of another replica.
+//
+// The owner's calls and an exchange of segments exclude each other (Log.mu). A view from before an exchange
+// stays readable: files that are open stay so, and for all others it asks the Log for its newest view.
 //
 // # Copying from another replica
 //

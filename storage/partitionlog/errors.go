@@ -11,6 +11,9 @@ import (
 // Kafka's OFFSET_OUT_OF_RANGE and looks up where to go on.
 var ErrOffsetOutOfRange error = &protocol.Error{Code: protocol.OffsetOutOfRange}
 
+// errReplaced is returned by a segment that a compacted one has replaced; a newer view has that.
+var errReplaced = errors.New("the segment was replaced by a compacted one")
+
 // ErrClosed is returned by a Log after Close or Delete. Whoever gets it uses a log that is no longer his.
 var ErrClosed = errors.New("partition log is closed")
 

@@ -18,6 +18,10 @@ type HandleCache struct {
 	// flushing keeps flushes of one directory apart, also those of two Logs that a process had there one
 	// after the other. Directories share the locks by the hash of their names.
 	flushing [64]sync.Mutex
+	// owning guards tenures, by directory. A Log that has failed may still be in the hands of a compaction, or
+	// of readers, when the next is opened.
+	owning  sync.Mutex
+	tenures map[string]*tenure
 }
 
 // Defaults of NewHandleCache.
@@ -49,6 +53,74 @@ func (c *HandleCache) IndexBytes() int64 { return c.indexes.total() }
 func (f *files) flushing() *sync.Mutex {
 	locks := &f.handles.flushing
 	return &locks[crc32.ChecksumIEEE([]byte(f.dir))%uint32(len(locks))]
+}
+
+// tenure of a directory: the Log that was opened on it last, nil once that is closed, and how many times
+// segments were exchanged there.
+type tenure struct {
+	owner     *files
+	exchanges uint64
+}
+
+// own makes f the owner of its directory.
+func (f *files) own() {
+	c := f.handles
+	c.owning.Lock()
+	defer c.owning.Unlock()
+	if c.tenures == nil {
+		c.tenures = map[string]*tenure{}
+	}
+	if c.tenures[f.dir] == nil {
+		c.tenures[f.dir] = &tenure{}
+	}
+	c.tenures[f.dir].owner = f
+	f.exchanges = c.tenures[f.dir].exchanges
+}
+
+// disown ends that; the directory is gone if it was deleted.
+func (f *files) disown(deleted bool) {
+	c := f.handles
+	c.owning.Lock()
+	defer c.owning.Unlock()
+	t := c.tenures[f.dir]
+	if t == nil || t.owner != f {
+		return
+	}
+	t.owner = nil
+	if deleted {
+		delete(c.tenures, f.dir)
+	}
+}
+
+// whileOwner runs something short that no other Log may have come in between; ErrClosed if one has.
+func (f *files) whileOwner(do func() error) error {
+	c := f.handles
+	c.owning.Lock()
+	defer c.owning.Unlock()
+	if t := c.tenures[f.dir]; t == nil || t.owner != f {
+		return ErrClosed
+	}
+	return do()
+}
+
+// owner tells whether f is the owner of its directory.
+func (f *files) owner() bool { return f.whileOwner(func() error { return nil }) == nil }
+
+// noteExchange is called, while owner, before files of segments are replaced.
+func (f *files) noteExchange() {
+	t := f.handles.tenures[f.dir]
+	t.exchanges++
+	f.exchanges = t.exchanges
+}
+
+// outdated tells whether a later Log on the directory has exchanged segments, so that files may no longer be
+// what f knows of them.
+func (f *files) outdated() bool {
+	c := f.handles
+	c.owning.Lock()
+	defer c.owning.Unlock()
+	t := c.tenures[f.dir]
+	return t != nil && t.exchanges != f.exchanges
 }
 
 // slot is the place of one resource in a pool.

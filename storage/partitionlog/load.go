@@ -50,7 +50,7 @@ func (sp *span) load(mark indexMark) (*loadedIndex, error) {
 		return x, nil
 	}
 	if sp.gone.Load() {
-		return nil, ErrOffsetOutOfRange
+		return nil, sp.lost()
 	}
 	x := &loadedIndex{wanted: mark, sinceEntry: -1}
 	read := false

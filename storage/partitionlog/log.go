@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/chronik-go/chronik/protocol"
@@ -11,6 +12,8 @@ import (
 // Log is the log of one partition replica. Its methods belong to one owner, the applier, except View, which
 // anybody may call.
 type Log struct {
+	// mu is held by the owner in each of his calls, and by a compaction while it exchanges segments.
+	mu        sync.Mutex
 	files     *files
 	config    Config
 	view      atomic.Pointer[View]
@@ -32,6 +35,9 @@ type Log struct {
 	unsynced []*Segment
 	// retired are the segments that left the views and whose files the last checkpoint may still need.
 	retired []*Segment
+	// checkpointed is the base of the segment that was active at the last checkpoint. Those below are durable
+	// and never written again.
+	checkpointed protocol.Offset
 	// replay says where a rebuilt log has to roll while bytes are written a second time.
 	replay replay
 	// epochsWritten is the history that leader-epoch-checkpoint holds.
@@ -46,15 +52,25 @@ func (l *Log) View() *View { return l.view.Load() }
 
 // Producers returns a copy of the producer table as of the last applied batch, for whoever checks what comes
 // next.
-func (l *Log) Producers() *Producers { return l.producers.Clone() }
+func (l *Log) Producers() *Producers {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.producers.Clone()
+}
 
 // ExpireProducers forgets the producers whose last record is from before a time (milliseconds since the
 // epoch), and returns how many. All replicas must apply the same time at the same place.
-func (l *Log) ExpireProducers(before int64) int { return l.producers.Expire(before) }
+func (l *Log) ExpireProducers(before int64) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.producers.Expire(before)
+}
 
 // Reconfigure makes the log follow a changed configuration from the next append on. TopicID and Handles stay
 // what they were.
 func (l *Log) Reconfigure(c Config) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -82,6 +98,7 @@ func (l *Log) publish() {
 			size: l.active.size, maxTimestamp: l.active.maxTimestamp, maxOffset: l.active.maxOffset,
 			mark: l.active.current, index: l.active.indexes, tail: l.tail,
 		},
+		current: &l.view,
 	}
 	l.view.Store(v)
 }
@@ -96,6 +113,12 @@ func (l *Log) last() *Segment { return l.segments[len(l.segments)-1] }
 // After an error nothing of the call is visible and the log takes no more writes; it has to be opened again.
 // Durability comes from the write-ahead log and, later, from a flush.
 func (l *Log) Append(batches []batch.Batch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.append(batches)
+}
+
+func (l *Log) append(batches []batch.Batch) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -159,7 +182,9 @@ func (l *Log) take(b batch.Batch) {
 	}
 	l.tail = l.tail.with(int32(base-l.active.base), l.active.size)
 	l.active.add(last, b.MaxTimestamp(), len(b), l.config.IndexIntervalBytes)
-	if l.producersEnd == base {
+	// Compaction elsewhere may have taken records from a batch that a Restore brings, and producers with them.
+	whole := b.Count() == b.LastOffsetDelta()+1
+	if l.producersEnd == base && whole {
 		l.producers.Update(b)
 		l.producersEnd = last + 1
 	}

@@ -78,10 +78,23 @@ func (f *files) syncMetadata() error {
 // replace writes a whole file so that a reader, or a crash of the process, finds the old one or the new one.
 // With sync set the content is durable when it returns; the name is after the next syncNames.
 func (f *files) replace(name string, data []byte, sync bool) error {
-	temporary := f.path(name + suffixTemp)
-	file, err := f.fs.Create(temporary)
+	temporary, err := f.stage(name, data, sync)
 	if err != nil {
 		return err
+	}
+	if err := f.fs.Rename(temporary, f.path(name)); err != nil {
+		return err
+	}
+	f.named.Add(1)
+	return nil
+}
+
+// stage writes a file that a rename is to give its name, and returns the name that it has till then.
+func (f *files) stage(name string, data []byte, sync bool) (temporary string, err error) {
+	temporary = f.path(name + suffixTemp)
+	file, err := f.fs.Create(temporary)
+	if err != nil {
+		return "", err
 	}
 	_, err = file.WriteAt(data, 0)
 	if err == nil && sync {
@@ -91,11 +104,7 @@ func (f *files) replace(name string, data []byte, sync bool) error {
 		err = closeErr
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", temporary, err)
+		return "", fmt.Errorf("write %s: %w", temporary, err)
 	}
-	if err := f.fs.Rename(temporary, f.path(name)); err != nil {
-		return err
-	}
-	f.named.Add(1)
-	return nil
+	return temporary, nil
 }

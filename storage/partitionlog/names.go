@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,14 +17,19 @@ const (
 	suffixTxn      = ".txnindex"
 	suffixSnapshot = ".snapshot"
 	suffixTemp     = ".tmp"
+	suffixCleaned  = ".cleaned" // follows one of the above: a segment that compaction is writing
 
 	nameEpochs   = "leader-epoch-checkpoint"
 	nameMetadata = "partition.metadata"
 	nameManifest = "chronik-segments"
+	nameProgress = "chronik-compaction"
 )
 
 // segmentSuffixes are the files that belong to one segment, the log first.
 var segmentSuffixes = [...]string{suffixLog, suffixIndex, suffixTime, suffixTxn}
+
+// cleanedSuffixes are the files that compaction writes, in the order in which they get their names.
+var cleanedSuffixes = [...]string{suffixLog, suffixIndex, suffixTime}
 
 // offsetDigits is how many digits an offset has in a file name.
 const offsetDigits = 20
@@ -56,11 +62,15 @@ func parseName(name string) (offset protocol.Offset, suffix string, ok bool) {
 
 // isTemporary tells whether a name is that of a file that was being written when the process ended.
 func isTemporary(name string) bool {
+	if target, ok := strings.CutSuffix(name, suffixCleaned); ok {
+		_, suffix, ok := parseName(target)
+		return ok && slices.Contains(cleanedSuffixes[:], suffix)
+	}
 	target, ok := strings.CutSuffix(name, suffixTemp)
 	if !ok {
 		return false
 	}
-	if target == nameEpochs || target == nameMetadata || target == nameManifest {
+	if target == nameEpochs || target == nameMetadata || target == nameManifest || target == nameProgress {
 		return true
 	}
 	_, suffix, ok := parseName(target)

@@ -75,6 +75,18 @@ func (v *View) Read(from protocol.Offset, maxBytes int, atLeastOne bool) (Region
 	if from == v.end {
 		return Region{}, nil
 	}
+	r, err := v.read(from, v.end, maxBytes, atLeastOne)
+	for newer := v.newer(err); newer != nil; newer = newer.newer(err) {
+		r, err = newer.read(from, v.end, maxBytes, atLeastOne)
+	}
+	return r, err
+}
+
+// read is Read up to an offset that may lie below the end of the view.
+func (v *View) read(from, to protocol.Offset, maxBytes int, atLeastOne bool) (Region, error) {
+	if from < v.start {
+		return Region{}, ErrOffsetOutOfRange
+	}
 	sp := v.span(v.find(from))
 	h, err := sp.acquire()
 	if err != nil {
@@ -86,6 +98,14 @@ func (v *View) Read(from protocol.Offset, maxBytes int, atLeastOne bool) (Region
 		return Region{}, err
 	}
 	end := min(at+int64(max(maxBytes, size)), sp.size)
+	if to < sp.end {
+		cut, _, err := sp.locate(h.file, to)
+		if err != nil {
+			h.release()
+			return Region{}, err
+		}
+		end = min(end, max(cut, at+int64(size)))
+	}
 	if at < sp.checked.limit {
 		good, err := sp.ensure(h.file, at, end)
 		if good < at+int64(size) {

@@ -31,6 +31,7 @@ func Open(fs vfs.FS, dir string, c Config, from State, how Mode) (*Log, error) {
 	}
 	o.log = &Log{files: &files{fs: fs, dir: dir, handles: c.Handles}, config: c}
 	o.log.files.indexInterval.Store(int64(c.IndexIntervalBytes))
+	o.log.files.own()
 	if err := o.run(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
@@ -72,6 +73,7 @@ func (o *opening) run() error {
 	l := o.log
 	l.start, l.end, l.epochs = o.state.start, o.state.end, o.state.epochs
 	l.producersEnd = o.state.producersEnd
+	l.checkpointed = o.state.active.base
 	l.publish()
 	return nil
 }
@@ -140,6 +142,16 @@ func (o *opening) loadProducers() error {
 func (o *opening) openSealed() error {
 	s := &o.state
 	manifest := o.readManifest()
+	fresh, err := o.finishExchange()
+	if err != nil {
+		return err
+	}
+	if fresh != nil {
+		if manifest == nil {
+			manifest = map[protocol.Offset]*manifestEntry{}
+		}
+		manifest[fresh.base] = fresh
+	}
 	next := s.first
 	for _, base := range o.bases {
 		if base < s.first || base >= s.active.base {

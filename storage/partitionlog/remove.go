@@ -89,7 +89,8 @@ func removeDirectory(fs vfs.FS, dir string) error {
 }
 
 func isOurs(name string) bool {
-	if name == nameEpochs || name == nameMetadata || name == nameManifest || isTemporary(name) {
+	if name == nameEpochs || name == nameMetadata || name == nameManifest || name == nameProgress ||
+		isTemporary(name) {
 		return true
 	}
 	_, _, ok := parseName(name)

@@ -39,6 +39,8 @@ const settleBytes = 64 << 20
 // earlier Restore is void then. An error that is ErrSource says that the pieces cannot be used: the log stays
 // what it is, and a Restore has to begin anew. After any other error the log takes no more writes.
 func (l *Log) Restore(piece []byte, first bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (r *replay) skipTo(f *files, base protocol.Offset) (skipped []*Segment) {
 // followStart raises the log start to that of the source as soon as the log reaches that far.
 func (l *Log) followStart() error {
 	if start := l.restoring.header.start; start <= l.end {
-		return l.AdvanceStart(start)
+		return l.advanceStart(start)
 	}
 	return nil
 }
@@ -149,7 +151,7 @@ func (l *Log) restoreBatches(body []byte) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := l.Append(missing); err != nil {
+	if err := l.append(missing); err != nil {
 		return err
 	}
 	for _, b := range missing {
@@ -188,6 +190,10 @@ func (l *Log) missing(body []byte) ([]batch.Batch, error) {
 		next = h.NextOffset()
 		if next <= l.end {
 			continue
+		}
+		if h.BaseOffset < l.end && h.IsFiller() {
+			fillFrom(b, l.end)
+			h.BaseOffset = l.end
 		}
 		if h.BaseOffset < l.end || h.LeaderEpoch < l.epochs.latest() {
 			return nil, sourceError("offsets %d to %d of epoch %d do not continue a log that ends at %d in epoch %d",
@@ -239,6 +245,17 @@ func (l *Log) restoreProducers(body []byte) error {
 // Restored comes after the last piece: it takes over the producer table, makes everything durable and returns
 // the State, as the function that Capture returns does. If pieces are missing it fails with ErrSource.
 func (l *Log) Restored() (State, error) {
+	flush, err := l.restored()
+	if err != nil {
+		return nil, err
+	}
+	return flush()
+}
+
+// restored is Restored without making durable.
+func (l *Log) restored() (flush func() (State, error), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
@@ -251,17 +268,15 @@ func (l *Log) Restored() (State, error) {
 		r.producers.version = l.producers.version + 1 // no snapshot of the old table may pass for this one
 		l.producers, l.producersEnd = r.producers, r.header.producersEnd
 	}
-	flush, err := l.Capture()
-	if err != nil {
-		return nil, err
-	}
-	return flush()
+	return l.capture()
 }
 
 // Repeat takes note of committed batches that a Restore has brought before the caller came to apply them, and
 // returns the rest, which Append takes. Those that it leaves out must be those of the log; anything else is
 // a bug of the caller and panics.
 func (l *Log) Repeat(batches []batch.Batch) (rest []batch.Batch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for len(batches) > 0 && batches[0].BaseOffset() < l.end {
 		l.repeat(batches[0])
 		batches = batches[1:]

@@ -10,6 +10,12 @@ import (
 // the view at once; their files stay until a checkpoint no longer needs them. An offset at or below the
 // current start changes nothing; one above the end is ErrOffsetOutOfRange.
 func (l *Log) AdvanceStart(start protocol.Offset) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.advanceStart(start)
+}
+
+func (l *Log) advanceStart(start protocol.Offset) error {
 	if err := l.usable(); err != nil {
 		return err
 	}

@@ -13,6 +13,16 @@ import (
 func (v *View) ByTimestamp(ms int64) (
 	offset protocol.Offset, timestamp int64, epoch protocol.LeaderEpoch, found bool, err error,
 ) {
+	offset, timestamp, epoch, found, err = v.byTimestamp(ms)
+	for newer := v.newer(err); newer != nil; newer = newer.newer(err) {
+		offset, timestamp, epoch, found, err = newer.byTimestamp(ms)
+	}
+	return offset, timestamp, epoch, found, err
+}
+
+func (v *View) byTimestamp(ms int64) (
+	offset protocol.Offset, timestamp int64, epoch protocol.LeaderEpoch, found bool, err error,
+) {
 	for i := range v.segments {
 		sp := v.span(i)
 		info, err := sp.summary()
@@ -102,6 +112,16 @@ func (sp *span) records(
 // MaxTimestamp finds the record with the largest timestamp, the first of them if there are several (KIP-734).
 // found is false for a log without records or without timestamps.
 func (v *View) MaxTimestamp() (
+	offset protocol.Offset, timestamp int64, epoch protocol.LeaderEpoch, found bool, err error,
+) {
+	offset, timestamp, epoch, found, err = v.maxTimestamp()
+	for newer := v.newer(err); newer != nil; newer = newer.newer(err) {
+		offset, timestamp, epoch, found, err = newer.maxTimestamp()
+	}
+	return offset, timestamp, epoch, found, err
+}
+
+func (v *View) maxTimestamp() (
 	offset protocol.Offset, timestamp int64, epoch protocol.LeaderEpoch, found bool, err error,
 ) {
 	best := recordAt{timestamp: batch.NoTimestamp}

@@ -26,6 +26,14 @@ type files struct {
 	parentSynced atomic.Bool
 	// manifestWanted counts reasons to write the manifest; manifestWritten is the count it was written at.
 	manifestWanted, manifestWritten atomic.Uint64
+	// exchanges is how many exchanges of segments there have been on the directory, up to the last of this Log.
+	// Guarded by HandleCache.owning.
+	exchanges uint64
+	// compacted is the offset up to which compaction has looked at all keys.
+	compacted atomic.Int64
+	// exchanged says that chronik-compaction names an exchange of segments that is over. Guarded by the lock
+	// of flushes.
+	exchanged bool
 	// snapshot is the producer snapshot that is on disk and durable, nil if there is none.
 	snapshot atomic.Pointer[snapshotRef]
 
@@ -66,6 +74,8 @@ type Segment struct {
 	handle  atomic.Pointer[handle]
 	opening sync.Mutex // one goroutine at a time opens the file
 	gone    atomic.Bool
+	// replaced says that the segment is gone because a compacted one has taken its place.
+	replaced atomic.Bool
 
 	info    atomic.Pointer[sealedInfo] // nil while it is the active segment
 	index   atomic.Pointer[loadedIndex]
@@ -134,7 +144,10 @@ func (s *Segment) open(create bool) (*handle, error) {
 		return h, nil
 	}
 	if s.gone.Load() {
-		return nil, ErrOffsetOutOfRange
+		return nil, s.lost()
+	}
+	if s.files.outdated() {
+		return nil, errReplaced
 	}
 	file, err := s.openFile(create)
 	if err != nil {
@@ -149,6 +162,14 @@ func (s *Segment) open(create bool) (*handle, error) {
 	s.handle.Store(h)
 	s.files.handles.files.add(&h.slot)
 	return h, nil
+}
+
+// lost returns why the files of the segment are gone.
+func (s *Segment) lost() error {
+	if s.replaced.Load() {
+		return errReplaced
+	}
+	return ErrOffsetOutOfRange
 }
 
 func (s *Segment) openFile(create bool) (vfs.File, error) {

@@ -1,7 +1,6 @@
 package partitionlog
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 
@@ -23,6 +22,8 @@ func (l *Log) Have() []byte {
 // nil have lacks everything. It touches no file. The Source may be read at the same time as everything else
 // goes on; retention may take away what it has yet to read, and then it fails.
 func (l *Log) Share(have []byte) (*Source, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,8 @@ type Source struct {
 	header    header
 	producers *Producers
 	limit     int             // of a piece in bytes, unless a single batch is larger
-	next      protocol.Offset // of the next batch
+	next      protocol.Offset // of the next record
+	want      protocol.Offset // of the next batch: below next only if the log start cuts the first one
 	begun     bool
 	table     []byte // what is left of the encoded producers
 	encoded   bool
@@ -105,13 +107,15 @@ func (s *Source) first() ([]byte, error) {
 			return nil, err
 		}
 		defer r.Release()
-		var base [8]byte
-		if _, err := r.ReadAt(base[:], 0); err != nil {
+		var head [batch.HeaderSize]byte
+		if _, err := r.ReadAt(head[:], 0); err != nil {
 			return nil, fmt.Errorf("read %s at %d: %w", r.Segment.Name(), r.Position, err)
 		}
-		s.header.from = protocol.Offset(binary.BigEndian.Uint64(base[:]))
+		if h, ok := batch.PeekHeader(head[:]); ok && !h.IsFiller() {
+			s.header.from = h.BaseOffset
+		}
 	}
-	s.begun = true
+	s.begun, s.want = true, s.header.from
 	return s.header.encode(), nil
 }
 
@@ -127,6 +131,7 @@ func (s *Source) batches() ([]byte, error) {
 	if _, err := r.ReadAt(body, 0); err != nil {
 		return nil, fmt.Errorf("read %s at %d: %w", r.Segment.Name(), r.Position, err)
 	}
+	fillFrom(body, s.want)
 	whole := 0
 	for whole < len(body) {
 		h, ok := batch.PeekHeader(body[whole:])
@@ -135,11 +140,21 @@ func (s *Source) batches() ([]byte, error) {
 		}
 		whole += h.Size
 		s.next = h.NextOffset()
+		s.want = s.next
 	}
 	if whole == 0 {
 		return nil, r.Segment.corrupt(r.Position, "no batch header")
 	}
 	return closePiece(piece[:len(piece)+whole]), nil
+}
+
+// fillFrom makes the filler that data may begin with begin at an offset. What one replica has compacted to
+// one filler may be several batches in another that ends, or in what was already read, between two of them.
+func fillFrom(data []byte, from protocol.Offset) {
+	h, ok := batch.PeekHeader(data)
+	if ok && h.IsFiller() && h.BaseOffset < from && h.LastOffset >= from {
+		copy(data, batch.Filler(from, h.LastOffset, h.LeaderEpoch))
+	}
 }
 
 // someProducers returns the next part of the producer table.

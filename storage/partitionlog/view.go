@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"sort"
+	"sync/atomic"
 
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -14,6 +15,7 @@ type View struct {
 	sealed     int64 // bytes of all segments but the active one
 	epochs     epochs
 	active     activeView
+	current    *atomic.Pointer[View] // of the same Log, for who finds a segment replaced
 }
 
 // activeView is the part of the active segment that a view shows.
@@ -24,6 +26,18 @@ type activeView struct {
 	mark         indexMark
 	index        indexes // empty while mark is not: load it
 	tail         tail
+}
+
+// newer returns the view to go on with after a segment was found replaced, nil if there is none. The exchange
+// of segments is published before it is to be seen, so a view that has come meanwhile has the new one.
+func (v *View) newer(err error) *View {
+	if err != errReplaced {
+		return nil
+	}
+	if current := v.current.Load(); current != v {
+		return current
+	}
+	return nil
 }
 
 // Start returns the log start offset: records below it are deleted.
