@@ -13,6 +13,7 @@
 //	│     └─ catchup           exists only while this replica fetches what it misses from another node
 //	├─ metadata                publishes the immutable image of the cluster; submits changes to it
 //	├─ partitions              follows the image: one replica for each partition of this node; retention
+//	│  ├─ cleaner              compacts the logs of compacted topics, one at a time, throttled
 //	│  └─ partition-<name>     waiters and leadership of one replica
 //	├─ listener-<name>         accepts sockets
 //	│  └─ conn-<n>             one Kafka connection, replies in request order
@@ -30,6 +31,7 @@
 //	applier or group           both are stopped and rebuilt from the write-ahead log, 5 times in 30 s; then
 //	                           that replica goes offline with an error line and the rest works on
 //	partition                  rebuilt; waiting fetches look again
+//	cleaner                    rebuilt; the compaction under way begins anew
 //	metadata, partitions       rebuilt from the image and the groups that run
 //	link, server               rebuilt with growing back-off; what waited to be sent is lost, as on a network
 //	catchup                    the unit of its group is rebuilt; what was fetched stays

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/chronik-go/chronik/actors/admin"
+	"github.com/chronik-go/chronik/actors/cleaner"
 	"github.com/chronik-go/chronik/actors/config"
 	"github.com/chronik-go/chronik/actors/conn"
 	"github.com/chronik-go/chronik/actors/kit"
@@ -186,7 +187,14 @@ func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 			return partition.ConfigOf(kafka.LayersOf(i, settings.NodeID, static, topic))
 		},
 		RetentionInterval: settings.Log.RetentionCheckInterval,
-		Log:               a.options.Log,
+		Cleaner: &cleaner.Options{
+			Interval: settings.Log.CompactionCheckInterval,
+			Rate:     int64(settings.Log.CompactionRate),
+			KeyBytes: int64(settings.Log.CompactionMemory),
+			Metrics:  a.options.Registry,
+			Log:      a.options.Log,
+		},
+		Log: a.options.Log,
 	}
 	if id, err := image.ParseTopicID(a.storage.Dir.ID()); err == nil {
 		options.Directory = id

@@ -66,14 +66,17 @@ type Topics struct {
 
 // Log holds the defaults of topic configs and what all partition logs share.
 type Log struct {
-	SegmentBytes           Size          `toml:"segment_bytes" default:"1GiB" help:"size at which a segment is closed (segment.bytes)"`
-	SegmentTime            time.Duration `toml:"segment_time" default:"7d" help:"age at which a segment is closed (segment.ms)"`
-	RetentionBytes         Size          `toml:"retention_bytes" default:"unlimited" help:"size above which the oldest segments of a partition go (retention.bytes)"`
-	RetentionTime          time.Duration `toml:"retention_time" default:"7d" help:"age above which segments go; unlimited keeps them (retention.ms)"`
-	RetentionCheckInterval time.Duration `toml:"retention_check_interval" default:"5m" help:"time between two looks at retention"`
-	MaxMessageBytes        Size          `toml:"max_message_bytes" default:"1048588" help:"largest record batch taken (max.message.bytes)"`
-	IndexIntervalBytes     Size          `toml:"index_interval_bytes" default:"4KiB" help:"bytes of log between two index entries (index.interval.bytes)"`
-	IndexBytes             Size          `toml:"index_bytes" default:"10MiB" help:"largest index of a segment (segment.index.bytes)"`
+	SegmentBytes            Size          `toml:"segment_bytes" default:"1GiB" help:"size at which a segment is closed (segment.bytes)"`
+	SegmentTime             time.Duration `toml:"segment_time" default:"7d" help:"age at which a segment is closed (segment.ms)"`
+	RetentionBytes          Size          `toml:"retention_bytes" default:"unlimited" help:"size above which the oldest segments of a partition go (retention.bytes)"`
+	RetentionTime           time.Duration `toml:"retention_time" default:"7d" help:"age above which segments go; unlimited keeps them (retention.ms)"`
+	RetentionCheckInterval  time.Duration `toml:"retention_check_interval" default:"5m" help:"time between two looks at retention"`
+	CompactionCheckInterval time.Duration `toml:"compaction_check_interval" default:"15s" help:"time between two looks at what to compact (log.cleaner.backoff.ms)"`
+	CompactionRate          Size          `toml:"compaction_rate" default:"32MiB" help:"bytes per second that compaction reads and writes (log.cleaner.io.max.bytes.per.second)"`
+	CompactionMemory        Size          `toml:"compaction_memory" default:"64MiB" help:"memory for keys while a log is compacted; more keys take more passes (log.cleaner.dedupe.buffer.size)"`
+	MaxMessageBytes         Size          `toml:"max_message_bytes" default:"1048588" help:"largest record batch taken (max.message.bytes)"`
+	IndexIntervalBytes      Size          `toml:"index_interval_bytes" default:"4KiB" help:"bytes of log between two index entries (index.interval.bytes)"`
+	IndexBytes              Size          `toml:"index_bytes" default:"10MiB" help:"largest index of a segment (segment.index.bytes)"`
 }
 
 // Limits bound what clients and other nodes can take.

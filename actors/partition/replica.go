@@ -56,6 +56,9 @@ func (r *Replica) View() *partitionlog.View {
 	return log.View()
 }
 
+// Log returns the log, nil until it has been opened. Only the machine may change it; anybody may compact it.
+func (r *Replica) Log() *partitionlog.Log { return r.log.Load() }
+
 // Leadership returns who leads, as this replica knows.
 func (r *Replica) Leadership() *Leadership { return r.leadership.Load() }
 

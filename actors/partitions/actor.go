@@ -5,6 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/chronik-go/chronik/actors/cleaner"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/image"
@@ -33,7 +34,9 @@ type Options struct {
 	// BalanceInterval is the time between two looks at whether the preferred replicas lead; 0 for
 	// DefaultBalanceInterval.
 	BalanceInterval time.Duration
-	Log             zerolog.Logger
+	// Cleaner says how logs are compacted; nil: not at all. The manager fills in the table.
+	Cleaner *cleaner.Options
+	Log     zerolog.Logger
 }
 
 // DefaultBalanceInterval gives a node that has come back time to catch up before it leads again.
@@ -63,6 +66,7 @@ type Actor struct {
 	news       map[wal.GroupID]struct{}           // to be announced
 	completing map[wal.GroupID]struct{}
 	questions  questions
+	cleaner    kit.Spec
 }
 
 // Spec returns how to spawn the manager.
@@ -73,9 +77,16 @@ func Spec(options Options) kit.Spec {
 	if options.Leaders == nil {
 		options.Leaders = partition.NewLeaders()
 	}
+	var cleaning kit.Spec
+	if options.Cleaner != nil {
+		one := *options.Cleaner
+		one.Table = options.Table
+		cleaning = cleaner.Spec(one)
+	}
 	return kit.Spec{
 		New: func() kit.Actor {
 			return &Actor{
+				cleaner: cleaning,
 				options: options, names: map[string]*hosted{}, postponed: map[string]*hosted{},
 				followed: map[image.TopicID]*image.Topic{}, strays: map[wal.GroupID]stray{},
 				spots: map[wal.GroupID]*spot{}, exchanges: map[int32]map[wal.GroupID]struct{}{},
@@ -103,6 +114,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onTerminated(c, m)
 	case rebuild:
 		a.onRebuild(c, m)
+	case clean:
+		a.spawnCleaner(c)
 	case resubscribe:
 		a.onResubscribe(c)
 	case sweep:

@@ -3,7 +3,7 @@
 //
 //	actor     partitions
 //	parent    broker
-//	children  partition-<topic>-<index>
+//	children  partition-<topic>-<index>, cleaner
 //	owns      the table of replicas; the table of leaders; who waits for leaders; the retention sweep; what
 //	          other nodes are told of leaders; leaderships that are handed over; the ends of reassignments
 //	on panic  stopped with its children; the broker builds a new one, which reads the image again and
@@ -13,7 +13,7 @@
 //	blocks    on disk at its start, while it looks for directories that nobody needs
 //	receives  metadata.ImageChanged, metadata.Submitted, AwaitLeaders, Handover, partition.Led,
 //	          partition.Deleted, sweep, Retain, group.Proposed, group.Transferred, raftactor.Stopped,
-//	          rebuild, resubscribe, announce, balance, complete, link.Up, link.Down, link.Noticed,
+//	          rebuild, clean, resubscribe, announce, balance, complete, link.Up, link.Down, link.Noticed,
 //	          link.Incoming, link.Returned
 //	sends     LeadersReady, partition.SetMembers, partition.Delete, group.Propose (retention),
 //	          group.Transfer, metadata.Submit, link.Notice, link.Call, link.Answer

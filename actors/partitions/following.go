@@ -26,6 +26,7 @@ func (a *Actor) onStarted(c *kit.Context) {
 	a.options.Metadata.Tell(metadata.Subscribe{Who: c.Self()})
 	c.Watch(a.options.Metadata)
 	c.Every(a.options.RetentionInterval, sweep{})
+	a.spawnCleaner(c)
 	if a.options.Peers != nil {
 		a.options.Partition.Raft.Tell(raftactor.Subscribe{Who: c.Self()})
 		c.Every(a.options.BalanceInterval, balance{})

@@ -186,6 +186,10 @@ func (a *Actor) onTerminated(c *kit.Context, m kit.Terminated) {
 		return
 	}
 	name := m.Who.Name()
+	if name == nameCleaner {
+		c.After(cleanerAfter, clean{})
+		return
+	}
 	one := a.names[name]
 	if one == nil {
 		return

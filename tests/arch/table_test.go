@@ -15,6 +15,7 @@ var ladder = [][]string{
 	{"actors/request/write", "actors/request/fetch", "actors/request/call"},
 	{"actors/request"},
 	{"actors/partitions"},
+	{"actors/cleaner"},
 	{"actors/partition", "actors/metadata"},
 	{"actors/metadata/controller"},
 	{"actors/metadata/image/config"},

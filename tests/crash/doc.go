@@ -4,5 +4,6 @@
 //
 // The loss of power, which also takes what was written but not synced, is the matter of tests/powerloss.
 //
-// CHRONIK_SOAK=30m makes it go on for so long instead of 50 kills.
+// CHRONIK_SOAK=30m makes it go on for so long instead of 50 kills; CHRONIK_COMPACTION_KILLS=100 kills so many
+// times during compaction.
 package crash

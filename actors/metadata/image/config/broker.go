@@ -11,6 +11,9 @@ const (
 	AdvertisedListeners      = "advertised.listeners"
 	AutoCreateTopics         = "auto.create.topics.enable"
 	BrokerID                 = "broker.id"
+	CleanerBackoff           = "log.cleaner.backoff.ms"
+	CleanerKeyBytes          = "log.cleaner.dedupe.buffer.size"
+	CleanerRate              = "log.cleaner.io.max.bytes.per.second"
 	BrokerRack               = "broker.rack"
 	ConnectionsMaxIdle       = "connections.max.idle.ms"
 	DefaultReplicationFactor = "default.replication.factor"
@@ -46,6 +49,18 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	{
 		Name: BrokerRack, Type: String, NoDefault: true,
 		Doc: "Where the broker stands; replicas of a partition are spread over racks.",
+	},
+	{
+		Name: CleanerBackoff, Type: Long, Default: "15000", accept: atLeast(0),
+		Doc: "Time between two looks at what to compact.",
+	},
+	{
+		Name: CleanerKeyBytes, Type: Long, Default: "134217728", accept: atLeast(1 << 20),
+		Doc: "Memory for keys while a log is compacted; more keys take more passes.",
+	},
+	{
+		Name: CleanerRate, Type: Double, Default: "1.7976931348623157E308",
+		Doc: "Bytes per second that compaction reads and writes.",
 	},
 	{
 		Name: ConnectionsMaxIdle, Type: Long, Default: "600000",

@@ -32,6 +32,7 @@ func EffectiveTopic(l Layers) Effective {
 		e.Compact = e.Compact || policy == PolicyCompact
 	}
 	e.Log = l.log(e.Delete)
+	e.Log.Compact = e.Compact
 	return e
 }
 
@@ -45,6 +46,10 @@ func (l Layers) log(retains bool) partitionlog.Config {
 		MaxIndexBytes:      int(l.topicInt(SegmentIndexBytes)),
 		RetentionBytes:     -1,
 		RetentionMs:        -1,
+		MinCleanableRatio:  mustFloat(MinCleanableRatio, strings.TrimSpace(l.TopicValue(MinCleanableRatio))),
+		MinCompactionLagMs: l.topicInt(MinCompactionLag),
+		MaxCompactionLagMs: l.topicInt(MaxCompactionLag),
+		DeleteRetentionMs:  l.topicInt(DeleteRetention),
 	}
 	if retains {
 		c.RetentionBytes = l.topicInt(RetentionBytes)

@@ -145,3 +145,12 @@ func mustInteger(name, value string) int64 {
 	}
 	return number
 }
+
+// mustFloat is mustInteger for fractions.
+func mustFloat(name, value string) float64 {
+	number, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		panic("BUG: got " + name + "=" + value + ", want a number")
+	}
+	return number
+}

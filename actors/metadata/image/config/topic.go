@@ -6,8 +6,10 @@ import "strconv"
 const (
 	CleanupPolicy          = "cleanup.policy"
 	CompressionType        = "compression.type"
+	DeleteRetention        = "delete.retention.ms"
 	IndexIntervalBytes     = "index.interval.bytes"
 	InternalSegmentBytes   = "internal.segment.bytes"
+	MinCleanableRatio      = "min.cleanable.dirty.ratio"
 	MaxCompactionLag       = "max.compaction.lag.ms"
 	MaxMessageBytes        = "max.message.bytes"
 	MinCompactionLag       = "min.compaction.lag.ms"
@@ -43,8 +45,7 @@ var Topic = newTable([]Definition{
 		accept: oneOf(PolicyCompact, PolicyDelete), acceptList: true,
 		Synonyms: []Synonym{{Name: "log.cleanup.policy"}},
 		Doc: "What happens to old records: delete removes segments past retention.ms and retention.bytes, " +
-			"compact keeps them whatever their age and wants a key in each. This broker does not remove " +
-			"superseded records of a key, so compact keeps every record.",
+			"compact keeps the last record of each key whatever its age and wants a key in each.",
 	},
 	{
 		Name: "compression.gzip.level", Type: Int, Default: "-1", Effect: Inert, accept: gzipLevel,
@@ -69,9 +70,10 @@ var Topic = newTable([]Definition{
 		Doc:      "Level at which the broker would compress with zstd.",
 	},
 	{
-		Name: "delete.retention.ms", Type: Long, Default: "86400000", Effect: Inert, accept: atLeast(0),
+		Name: DeleteRetention, Type: Long, Default: "86400000", accept: atLeast(0),
 		Synonyms: []Synonym{{Name: "log.cleaner.delete.retention.ms"}},
-		Doc:      "How long compaction keeps the marker of a deleted key.",
+		Doc: "How long compaction keeps a record without a value, which deletes its key, after it has first " +
+			"come by.",
 	},
 	{
 		Name: "file.delete.delay.ms", Type: Long, Default: "60000", Effect: Inert, accept: atLeast(0),
@@ -119,9 +121,10 @@ var Topic = newTable([]Definition{
 		Doc:      "Age up to which segments stay on local disk under tiered storage; -2 follows retention.ms.",
 	},
 	{
-		Name: MaxCompactionLag, Type: Long, Default: maxInt64, Effect: Inert, accept: atLeast(1),
+		Name: MaxCompactionLag, Type: Long, Default: maxInt64, accept: atLeast(1),
 		Synonyms: []Synonym{{Name: "log.cleaner.max.compaction.lag.ms"}},
-		Doc:      "Age at which a record is compacted at the latest.",
+		Doc: "Age at which a record of a compacted topic gets due for compaction whatever the dirty ratio; its " +
+			"segment is closed by then.",
 	},
 	{
 		Name: MaxMessageBytes, Type: Int, Default: "1048588", accept: atLeast(0),
@@ -148,12 +151,12 @@ var Topic = newTable([]Definition{
 			"or get that of the broker (LogAppendTime).",
 	},
 	{
-		Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5", Effect: Inert, accept: ratio,
+		Name: MinCleanableRatio, Type: Double, Default: "0.5", accept: ratio,
 		Synonyms: []Synonym{{Name: "log.cleaner.min.cleanable.ratio"}},
 		Doc:      "Share of a log that must be uncompacted before compaction looks at it.",
 	},
 	{
-		Name: MinCompactionLag, Type: Long, Default: "0", Effect: Inert, accept: atLeast(0),
+		Name: MinCompactionLag, Type: Long, Default: "0", accept: atLeast(0),
 		Synonyms: []Synonym{{Name: "log.cleaner.min.compaction.lag.ms"}},
 		Doc:      "Age below which a record is not compacted.",
 	},

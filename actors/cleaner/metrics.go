@@ -1,0 +1,29 @@
+package cleaner
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are the figures of the cleaner. Names are part of what operators rely on.
+type metrics struct {
+	done, failed, bytes, removed prometheus.Counter
+	due                          prometheus.Gauge
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		done:   counter("chronik_compactions_total", "Logs compacted."),
+		failed: counter("chronik_compactions_failed_total", "Compactions that ended with an error."),
+		bytes: counter("chronik_compaction_bytes_total",
+			"Bytes that compaction has read and written."),
+		removed: counter("chronik_compaction_records_removed_total",
+			"Records that compaction has removed."),
+		due: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "chronik_compactions_due", Help: "Logs that were due for a compaction at the last look."}),
+	}
+	if registerer != nil {
+		registerer.MustRegister(m.done, m.failed, m.bytes, m.removed, m.due)
+	}
+	return m
+}
