@@ -1,0 +1,38 @@
+// Package consumers is one consumer group with its offsets.
+//
+//	actor     consumers-<group>.<n>
+//	parent    coordinator-<partition>
+//	children  none
+//	owns      the members and offsets of one group, the requests that wait for them
+//	on panic  stopped; the coordinator reads the group again from the log and builds a new one
+//	loses     a rebalance under way, ids that were given out: members join again. Nothing that was answered
+//	mailbox   one by one
+//	blocks    never
+//	receives  Ask, Tick, Expire, Forget, Written
+//	sends     Answered to askers; Write, WakeAt, Vacant to the coordinator
+//
+// Everything that outlives the actor goes through the log first: what a Write holds is applied to memory
+// when it is committed, and answered after that. The classic protocol is package classic.
+//
+// # Requests
+//
+//	body of Ask                                 result of Answered
+//	*kmsg.JoinGroupRequest, SyncGroup,          their responses
+//	Heartbeat, LeaveGroup
+//	Commit                                      []protocol.Code, one for each item; Code refuses all
+//	Fetch                                       []Fetched
+//	DeleteOffsets                               []protocol.Code, one for each place; Code refuses all
+//	Delete                                      none, Code alone
+//	Describe                                    kmsg.DescribeGroupsResponseGroup
+//
+// # The end of a group
+//
+//	deleted, or expired      tombstones ─ committed ─> Dead, Vacant
+//	never more than an idea  nobody is in it and nothing is kept: Vacant
+//
+// A group that is Vacant tells how many messages it has handled. The coordinator lets it go only if it has
+// sent no more than that, so that no request is lost between the two.
+//
+// It refuses to know which partition its records go to and which node it is on. A Summary is published for
+// those who list groups. Imported by actors/groups/coordinator, actors/groups and the request packages.
+package consumers

@@ -1,0 +1,118 @@
+package consumers
+
+import (
+	"time"
+
+	"github.com/chronik-go/chronik/actors/groups/classic"
+	"github.com/chronik-go/chronik/actors/groups/offsets"
+	"github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+)
+
+// Ask is a request about one group. The package comment lists what Body may be. It is answered exactly once
+// with Answered; a JoinGroup or SyncGroup as late as the rebalance ends.
+type Ask struct {
+	Group   string
+	Body    any
+	Client  classic.Client
+	ReplyTo kit.Address
+	Token   uint64
+}
+
+// Refuse implements kit.Refusable: the group has moved, or is being rebuilt.
+func (m Ask) Refuse(error) { m.Answer(protocol.NotCoordinator, nil) }
+
+// Answer answers the request.
+func (m Ask) Answer(code protocol.Code, result any) {
+	m.ReplyTo.Tell(Answered{Token: m.Token, Code: code, Result: result})
+}
+
+// Answered answers Ask. Result is nil if Code refuses the request as a whole.
+type Answered struct {
+	Token  uint64
+	Code   protocol.Code
+	Result any
+}
+
+// IsReply implements kit.Reply: the client may be gone.
+func (Answered) IsReply() {}
+
+// Commit stores offsets in the name of a member, or of nobody: generation -1 and no id.
+type Commit struct {
+	Generation int32
+	MemberID   string
+	InstanceID *string
+	Items      []CommitItem
+}
+
+// CommitItem is the offset of one partition. Its time of commit is set by the group.
+type CommitItem struct {
+	offsets.Place
+	records.Offset
+	Retention time.Duration // how long the client wants it kept; negative: as the broker sees fit
+}
+
+// Fetch reads offsets: those of the places, or all if All is set.
+type Fetch struct {
+	All    bool
+	Places []offsets.Place
+}
+
+// Fetched is the answer for one partition. Without an offset Offset is -1.
+type Fetched struct {
+	offsets.Place
+	records.Offset
+}
+
+// DeleteOffsets removes offsets that no member needs.
+type DeleteOffsets struct{ Places []offsets.Place }
+
+// Delete removes a group that nobody is in.
+type Delete struct{}
+
+// Describe asks for the members and the state.
+type Describe struct{}
+
+// Tick is the wake-up that WakeAt asked for.
+type Tick struct{}
+
+// Expire makes the group remove the offsets that have been kept for long enough.
+type Expire struct{}
+
+// Forget makes the group remove the offsets of topics that are gone.
+type Forget struct{ Topics []string }
+
+// Write asks the coordinator to append records to the log, together or not at all. Answered with Written.
+type Write struct {
+	Group   kit.Address
+	Token   uint64
+	Records []batch.Record
+}
+
+// Written answers Write: the records are committed if Code is None.
+type Written struct {
+	Token uint64
+	Code  protocol.Code
+}
+
+// WakeAt asks for a Tick.
+type WakeAt struct {
+	Group kit.Address
+	At    time.Time
+}
+
+// Vacant tells the coordinator that the group may go, if it was sent no more than Handled messages.
+type Vacant struct {
+	Group   kit.Address
+	Handled uint64
+}
+
+// Summary is what a list of groups shows of one. It is immutable.
+type Summary struct {
+	Group        string
+	ProtocolType string
+	State        string
+	Type         string // "classic"
+}

@@ -1,0 +1,179 @@
+package consumers
+
+import (
+	"time"
+
+	"github.com/chronik-go/chronik/actors/groups/classic"
+	"github.com/chronik-go/chronik/actors/groups/offsets"
+	"github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+)
+
+// commit stores offsets. Each partition has its own outcome.
+func (c *core) commit(now time.Time, r Commit, t classic.Ticket) {
+	if code := c.classic.CheckCommit(now, r.Generation, r.MemberID, r.InstanceID); code != protocol.None {
+		c.answer(t, code, nil)
+		return
+	}
+	what := change{ticket: t, codes: make([]protocol.Code, len(r.Items))}
+	var list []batch.Record
+	for i := range r.Items {
+		item := &r.Items[i]
+		if len(item.Metadata) > c.settings.MaxMetadataBytes {
+			what.codes[i] = protocol.OffsetMetadataTooLarge
+			continue
+		}
+		stored := item.Offset
+		stored.Committed, stored.Expires = now.UnixMilli(), -1
+		if item.Retention >= 0 {
+			stored.Expires = now.Add(item.Retention).UnixMilli()
+		}
+		what.puts = append(what.puts, put{item.Place, stored, i})
+		list = append(list, records.OffsetRecord(c.key(item.Place), &stored))
+	}
+	if len(list) == 0 {
+		c.answer(t, protocol.None, what.codes)
+		return
+	}
+	c.give(what, list)
+}
+
+func (c *core) key(at offsets.Place) records.OffsetKey {
+	return records.OffsetKey{Group: c.id, Topic: at.Topic, Partition: at.Partition}
+}
+
+func (c *core) fetch(r Fetch) []Fetched { return read(&c.offsets, r) }
+
+func read(table *offsets.Table, r Fetch) []Fetched {
+	places := r.Places
+	if r.All {
+		places = table.Places(nil)
+	}
+	found := make([]Fetched, len(places))
+	for i, at := range places {
+		o, known := table.Get(at)
+		if !known {
+			o = records.Offset{Offset: -1, LeaderEpoch: -1}
+		}
+		found[i] = Fetched{at, o}
+	}
+	return found
+}
+
+// deleteOffsets removes offsets (KIP-496). While the group has members those of consumers tell by their
+// subscriptions what they need; with any other protocol nothing may go.
+func (c *core) deleteOffsets(r DeleteOffsets, t classic.Ticket) {
+	empty := c.classic.State() == classic.Empty
+	if !empty && c.classic.ProtocolType() != classic.ConsumerType {
+		c.answer(t, protocol.NonEmptyGroup, nil)
+		return
+	}
+	what := change{ticket: t, codes: make([]protocol.Code, len(r.Places))}
+	for i, at := range r.Places {
+		if !empty && c.classic.SubscribesTo(at.Topic) {
+			what.codes[i] = protocol.GroupSubscribedToTopic
+			continue
+		}
+		if _, known := c.offsets.Get(at); known {
+			what.removes = append(what.removes, at)
+		}
+	}
+	if len(what.removes) == 0 {
+		c.answer(t, protocol.None, what.codes)
+		return
+	}
+	c.give(what, c.tombstones(what.removes))
+}
+
+func (c *core) tombstones(places []offsets.Place) []batch.Record {
+	list := make([]batch.Record, 0, len(places)+1)
+	for _, at := range places {
+		list = append(list, records.OffsetRecord(c.key(at), nil))
+	}
+	return list
+}
+
+// remove removes the whole group, if nobody is in it.
+func (c *core) remove(now time.Time, t classic.Ticket) {
+	if c.classic.State() != classic.Empty {
+		c.answer(t, protocol.NonEmptyGroup, nil)
+		return
+	}
+	c.end(t)
+}
+
+// end writes the end of the group: everything that the log has, or is about to have, of it.
+func (c *core) end(t classic.Ticket) {
+	c.ending = true
+	places := c.places(func(offsets.Place) bool { return true })
+	list := append(c.tombstones(places), records.GroupRecord(c.id, nil))
+	c.give(change{ticket: t, removes: places, ends: true, plain: true}, list)
+}
+
+// places returns where offsets are, or will be when open writes are committed. What is removed has to cover
+// them too, since a tombstone that is written now stands behind them in the log.
+func (c *core) places(keep func(offsets.Place) bool) []offsets.Place {
+	found := c.offsets.Places(func(at offsets.Place, _ records.Offset) bool { return keep(at) })
+	for _, what := range c.open {
+		for _, one := range what.puts {
+			if _, known := c.offsets.Get(one.at); !known && keep(one.at) {
+				found = append(found, one.at)
+			}
+		}
+	}
+	return found
+}
+
+// forget removes the offsets of topics that are gone.
+func (c *core) forget(topics []string) {
+	gone := map[string]bool{}
+	for _, topic := range topics {
+		gone[topic] = true
+	}
+	places := c.places(func(at offsets.Place) bool { return gone[at.Topic] })
+	if len(places) > 0 && !c.ending {
+		c.give(change{removes: places, plain: true}, c.tombstones(places))
+	}
+}
+
+// expire removes the offsets that have been kept for long enough (KIP-211), and with the last of them a
+// group that nobody is in.
+//
+//	group                     offsets count from
+//	without members           when its last member left
+//	consumers, stable         when they were committed, if no member reads the topic
+//	with members, otherwise   they are kept
+//	keeps offsets only        when they were committed
+func (c *core) expire(now time.Time) {
+	if c.ending || len(c.open) > 0 {
+		return // the next look is soon enough
+	}
+	expired := c.offsets.Places(func(at offsets.Place, o records.Offset) bool {
+		base, counts := c.countsFrom(at, o)
+		return counts && offsets.Expired(o, base, now, c.settings.Retention)
+	})
+	last := len(expired) == c.offsets.Len()
+	if last && c.classic.State() == classic.Empty && c.classic.Vacant() {
+		if c.offsets.Len() > 0 || c.classic.Recorded() {
+			c.end(0)
+		}
+		return
+	}
+	if len(expired) > 0 {
+		c.give(change{removes: expired, plain: true}, c.tombstones(expired))
+	}
+}
+
+func (c *core) countsFrom(at offsets.Place, o records.Offset) (base time.Time, counts bool) {
+	committed := time.UnixMilli(o.Committed)
+	switch {
+	case c.classic.ProtocolType() == "":
+		return committed, true
+	case c.classic.State() == classic.Empty:
+		return c.classic.Since(), true
+	case c.classic.State() == classic.Stable && c.classic.ProtocolType() == classic.ConsumerType:
+		return committed, c.classic.Subscriptions() && !c.classic.SubscribesTo(at.Topic)
+	}
+	return committed, false
+}
