@@ -15,6 +15,9 @@
 //	├─ partitions              follows the image: one replica for each partition of this node; retention
 //	│  ├─ cleaner              compacts the logs of compacted topics, one at a time, throttled
 //	│  └─ partition-<name>     waiters and leadership of one replica
+//	├─ groups                  one coordinator for each partition of __consumer_offsets that is led here
+//	│  └─ coordinator-<n>      reads the groups from the log, writes for them, wakes them
+//	│     └─ consumers-<group> one consumer group: members, generations, offsets
 //	├─ listener-<name>         accepts sockets
 //	│  └─ conn-<n>             one Kafka connection, replies in request order
 //	│     ├─ write-<id>        one per produce request: gathers answers, owns the deadline
@@ -33,6 +36,9 @@
 //	partition                  rebuilt; waiting fetches look again
 //	cleaner                    rebuilt; the compaction under way begins anew
 //	metadata, partitions       rebuilt from the image and the groups that run
+//	groups                     rebuilt; its coordinators read their groups from the log
+//	coordinator                the same, for one partition of __consumer_offsets
+//	consumers                  its coordinator reads it again from the log; members join again
 //	link, server               rebuilt with growing back-off; what waited to be sent is lost, as on a network
 //	catchup                    the unit of its group is rebuilt; what was fetched stays
 //	wal, storage               the node stops with the reason: a log that failed once is not trusted again

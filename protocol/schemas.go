@@ -1,11 +1,22 @@
 package protocol
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"maps"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // schemas holds the request schema of every key of the version table, transcribed from Kafka's message
 // definitions. A test fills kmsg requests at random, encodes them and demands that the walker consumes them
 // to the byte, for every key and version served.
-var schemas = map[int16]*schema{
+var schemas = func() map[int16]*schema {
+	all := maps.Clone(generalSchemas)
+	maps.Copy(all, groupSchemas)
+	return all
+}()
+
+// generalSchemas are the schemas of all requests but those about consumer groups.
+var generalSchemas = map[int16]*schema{
 	int16(kmsg.Produce): {9, []field{
 		nullText.from(3), int16Of, int32Of,
 		listOf[kmsg.ProduceRequestTopic](

@@ -3,6 +3,7 @@ package broker
 import (
 	crand "crypto/rand"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -12,6 +13,9 @@ import (
 	"github.com/chronik-go/chronik/actors/cleaner"
 	"github.com/chronik-go/chronik/actors/config"
 	"github.com/chronik-go/chronik/actors/conn"
+	"github.com/chronik-go/chronik/actors/groups"
+	"github.com/chronik-go/chronik/actors/groups/classic"
+	"github.com/chronik-go/chronik/actors/groups/consumers"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/listener"
 	"github.com/chronik-go/chronik/actors/metadata"
@@ -79,6 +83,7 @@ func (a *Actor) env(c *kit.Context) *request.Env {
 		Leaders:    a.leaders,
 		Metadata:   c.Self().Child(nameMetadata),
 		Partitions: c.Self().Child(namePartitions),
+		Groups:     c.Self().Child(nameGroups),
 		Disk:       a.storage.Space,
 		Settings: request.Settings{
 			RequestTimeout: settings.Limits.RequestTime,
@@ -111,6 +116,8 @@ func (a *Actor) spawn(c *kit.Context, name string) {
 		c.Spawn(name, spec)
 	case namePartitions:
 		c.Spawn(name, a.partitionsSpec(c))
+	case nameGroups:
+		c.Spawn(name, a.groupsSpec(c))
 	case nameListener:
 		c.Spawn(name, a.listenerSpec(c))
 	case nameAdmin:
@@ -203,6 +210,38 @@ func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 		options.Peers = a.cluster.peers
 	}
 	return partitions.Spec(options)
+}
+
+func (a *Actor) groupsSpec(c *kit.Context) kit.Spec {
+	settings := &a.options.Config.Groups
+	return groups.Spec(groups.Options{
+		Table:    a.table,
+		Image:    a.current.Image,
+		Metadata: c.Self().Child(nameMetadata),
+		Settings: &consumers.Settings{
+			Classic: classic.Settings{
+				MinSession: settings.MinSessionTime, MaxSession: settings.MaxSessionTime,
+				InitialDelay: settings.InitialRebalanceDelay, MaxSize: int(settings.MaxSize),
+				NewID: func() string { return uuid(crand.Reader) },
+			},
+			Retention:        settings.OffsetsRetention,
+			MaxMetadataBytes: int(settings.OffsetMetadataBytes),
+		},
+		CleanupInterval: settings.RetentionCheckInterval,
+		Low:             a.storage.Space.Low,
+		Log:             a.options.Log,
+	})
+}
+
+// uuid returns a random id in the form that Kafka gives member ids (RFC 4122, version 4).
+func uuid(random io.Reader) string {
+	var id [16]byte
+	if _, err := io.ReadFull(random, id[:]); err != nil {
+		panic("BUG: got no random bytes: " + err.Error()) // the system's source never fails
+	}
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
 func (a *Actor) listenerSpec(c *kit.Context) kit.Spec {

@@ -68,6 +68,7 @@ func startNodeIn(t *testing.T, dir string) *node {
 	settings.Bind.Kafka, settings.Advertise.Kafka, settings.Bind.Metrics = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	settings.Storage.ReserveBytes = 0
 	settings.Log.RetentionCheckInterval = 20 * time.Millisecond
+	settings.Groups.InitialRebalanceDelay = 0
 	n := &node{t: t, dir: dir, saboteur: newSaboteur()}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

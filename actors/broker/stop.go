@@ -11,7 +11,9 @@ import (
 )
 
 // leaving is the order in which the parts stop: those who ask before those who answer.
-var leaving = []string{nameListener, nameAdmin, namePartitions, nameMetadata, nameRaft, nameStorage}
+var leaving = []string{
+	nameListener, nameAdmin, nameGroups, namePartitions, nameMetadata, nameRaft, nameStorage,
+}
 
 // onStop begins an orderly stop: requests under way first, then a checkpoint so that the next start has
 // nothing to replay, then the parts in reverse order.

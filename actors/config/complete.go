@@ -48,6 +48,7 @@ func (c *Config) leaveCluster() (notes []string) {
 		notes = append(notes, "replication_factor and min_insync_replicas are 1, "+
 			"since enabled = false leaves one node")
 	}
+	c.Groups.OffsetsReplication = min(c.Groups.OffsetsReplication, 1)
 	c.Peers, c.Bind.Raft, c.Advertise.Raft = nil, "", ""
 	return notes
 }
@@ -61,6 +62,9 @@ const (
 func (c *Config) completeReplication() {
 	if c.ReplicationFactor == 0 {
 		c.ReplicationFactor = int16(min(usualReplication, max(1, len(c.Peers))))
+	}
+	if c.Groups.OffsetsReplication == 0 {
+		c.Groups.OffsetsReplication = int32(min(usualReplication, max(1, len(c.Peers))))
 	}
 	if c.MinInsyncReplicas == 0 {
 		c.MinInsyncReplicas = 1

@@ -19,6 +19,7 @@ type Config struct {
 	PeerTLS   PeerTLS   `toml:"peer_tls"`
 	Topics    Topics    `toml:"topics"`
 	Log       Log       `toml:"log"`
+	Groups    Groups    `toml:"groups"`
 	Limits    Limits    `toml:"limits"`
 	Storage   Storage   `toml:"storage"`
 	Memory    Memory    `toml:"memory"`
@@ -77,6 +78,19 @@ type Log struct {
 	MaxMessageBytes         Size          `toml:"max_message_bytes" default:"1048588" help:"largest record batch taken (max.message.bytes)"`
 	IndexIntervalBytes      Size          `toml:"index_interval_bytes" default:"4KiB" help:"bytes of log between two index entries (index.interval.bytes)"`
 	IndexBytes              Size          `toml:"index_bytes" default:"10MiB" help:"largest index of a segment (segment.index.bytes)"`
+}
+
+// Groups are the rules for consumer groups.
+type Groups struct {
+	OffsetsPartitions      int32         `toml:"offsets_partitions" default:"50" help:"partitions of __consumer_offsets when it is made (offsets.topic.num.partitions)"`
+	OffsetsReplication     int32         `toml:"offsets_replication_factor" default:"the number of nodes, 3 at most" help:"copies of __consumer_offsets when it is made (offsets.topic.replication.factor); 0 stands for the default"`
+	OffsetsRetention       time.Duration `toml:"offsets_retention" default:"7d" help:"offsets go so long after their group was left (offsets.retention.minutes)"`
+	RetentionCheckInterval time.Duration `toml:"retention_check_interval" default:"10m" help:"time between two looks at offsets and groups that expire (offsets.retention.check.interval.ms)"`
+	OffsetMetadataBytes    Size          `toml:"offset_metadata_bytes" default:"4096" help:"longest text that a client may store with an offset (offset.metadata.max.bytes)"`
+	InitialRebalanceDelay  time.Duration `toml:"initial_rebalance_delay" default:"3s" help:"an empty group waits so long for more members (group.initial.rebalance.delay.ms)"`
+	MinSessionTime         time.Duration `toml:"min_session_time" default:"6s" help:"shortest session timeout that a member may ask for (group.min.session.timeout.ms)"`
+	MaxSessionTime         time.Duration `toml:"max_session_time" default:"30m" help:"longest session timeout that a member may ask for (group.max.session.timeout.ms)"`
+	MaxSize                int32         `toml:"max_size" default:"2147483647" help:"members of one group (group.max.size)"`
 }
 
 // Limits bound what clients and other nodes can take.

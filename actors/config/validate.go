@@ -21,6 +21,7 @@ const (
 	smallestQueue     = 1 << 20
 	largestRequest    = math.MaxInt32 // a frame's length is a signed 32-bit number
 	largestPartitions = 1_000_000
+	largestOffsets    = 10_000 // partitions of __consumer_offsets
 	longestRack       = 255
 )
 
@@ -40,6 +41,7 @@ func (c *Config) validate(found *problems) {
 	v.peerTLS(c.PeerTLS)
 	v.number("topics.partitions", int64(c.Topics.Partitions), 1, largestPartitions)
 	v.log(&c.Log)
+	v.groups(c)
 	v.limits(c)
 	v.storage(&c.Storage)
 	v.size("memory.limit", c.Memory.Limit, 0, math.MaxInt64)
@@ -88,6 +90,19 @@ func (v validator) log(l *Log) {
 	v.size("log.max_message_bytes", l.MaxMessageBytes, 0, math.MaxInt32)
 	v.size("log.index_interval_bytes", l.IndexIntervalBytes, 0, math.MaxInt32)
 	v.size("log.index_bytes", l.IndexBytes, 4, math.MaxInt32)
+}
+
+func (v validator) groups(c *Config) {
+	g := &c.Groups
+	v.number("groups.offsets_partitions", int64(g.OffsetsPartitions), 1, largestOffsets)
+	v.number("groups.offsets_replication_factor", int64(g.OffsetsReplication), 1, int64(max(1, len(c.Peers))))
+	v.duration("groups.offsets_retention", g.OffsetsRetention, time.Minute, false)
+	v.duration("groups.retention_check_interval", g.RetentionCheckInterval, time.Millisecond, false)
+	v.size("groups.offset_metadata_bytes", g.OffsetMetadataBytes, 0, math.MaxInt16)
+	v.duration("groups.initial_rebalance_delay", g.InitialRebalanceDelay, 0, false)
+	v.duration("groups.min_session_time", g.MinSessionTime, time.Millisecond, false)
+	v.duration("groups.max_session_time", g.MaxSessionTime, g.MinSessionTime, false)
+	v.number("groups.max_size", int64(g.MaxSize), 1, math.MaxInt32)
 }
 
 func (v validator) limits(c *Config) {

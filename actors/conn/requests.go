@@ -105,7 +105,11 @@ func (a *Actor) handle(c *kit.Context, p pending) {
 		return
 	}
 	spec := call.Spec(task, c.Self(), number, *c.Log())
-	a.slots.get(number).child = a.spawn(c, "call", p.request.CorrelationID, spec)
+	child := a.spawn(c, "call", p.request.CorrelationID, spec)
+	a.slots.get(number).child = child
+	if ordered, is := task.(call.Ordered); is {
+		ordered.Send(child)
+	}
 }
 
 // noteSoftware keeps what a client says about itself (KIP-511), unless the answer was that it may not say so.

@@ -173,7 +173,7 @@ func complete(t *testing.T, settings config.Config) config.Config {
 func work(ctx context.Context, t *testing.T, seeds []string, enough func() bool) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.AllowAutoTopicCreation(),
-		kgo.ConsumeTopics("orders"), kgo.FetchMaxWait(time.Second), kgo.ProducerLinger(0))
+		kgo.ConsumeTopics("orders"), kgo.ConsumerGroup("readers"), kgo.FetchMaxWait(time.Second), kgo.ProducerLinger(0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,9 +23,9 @@ import (
 // its sequence numbers start anew with the id.
 //
 // A transactional id needs its transaction coordinator, and this broker has none. That is what it says:
-// COORDINATOR_NOT_AVAILABLE. Clients look for the coordinator first and cannot, since FindCoordinator is
-// not advertised; one that asks all the same keeps asking until its own timeout, and nothing it writes
-// meanwhile can pass for transactional. An empty one is a mistake of the client.
+// COORDINATOR_NOT_AVAILABLE. Clients look for the coordinator first, with FindCoordinator, and are told the
+// same; one that asks all the same keeps asking until its own timeout, and nothing it writes meanwhile can
+// pass for transactional. An empty one is a mistake of the client.
 
 // initProducerIDNow refuses what cannot be served, and returns nil for the rest.
 func initProducerIDNow(_ *request.Env, _ request.Client, r *protocol.Request) kmsg.Response {

@@ -21,6 +21,15 @@ type Task interface {
 	Deadline() time.Duration
 }
 
+// Ordered is a Task whose first questions must not be overtaken by those of the next request: the connection
+// sends them in its own turn. If each actor sent its own, two commits of one client could swap.
+type Ordered interface {
+	Task
+	// Send tells all first questions, with tokens from 1 on. It is called once. Start counts them with
+	// Questions.Sent and may run at the same time, so neither changes what the other reads.
+	Send(replyTo kit.Address)
+}
+
 // Questions is how a task asks other actors. Every actor answers each question exactly once, so what is
 // open is counted, not listed.
 type Questions struct {
@@ -36,6 +45,12 @@ func (q *Questions) Ask(to kit.Address, build func(replyTo kit.Address, token ui
 	q.open++
 	to.Tell(build(q.self, q.last))
 	return q.last
+}
+
+// Sent counts questions that are asked by Send: their tokens are the next n ones.
+func (q *Questions) Sent(n int) {
+	q.last += uint64(n)
+	q.open += n
 }
 
 // Open returns how many questions have not been answered.

@@ -20,11 +20,20 @@ const (
 	DeleteTopics             = "delete.topic.enable"
 	FetchMaxBytes            = "fetch.max.bytes"
 	FetchSessionSlots        = "max.incremental.fetch.session.cache.slots"
+	GroupInitialDelay        = "group.initial.rebalance.delay.ms"
+	GroupMaxSession          = "group.max.session.timeout.ms"
+	GroupMaxSize             = "group.max.size"
+	GroupMinSession          = "group.min.session.timeout.ms"
 	Listeners                = "listeners"
 	LogDirs                  = "log.dirs"
 	MaxConnections           = "max.connections"
 	NodeID                   = "node.id"
 	NumPartitions            = "num.partitions"
+	OffsetMetadataMaxBytes   = "offset.metadata.max.bytes"
+	OffsetsCheckInterval     = "offsets.retention.check.interval.ms"
+	OffsetsPartitions        = "offsets.topic.num.partitions"
+	OffsetsReplication       = "offsets.topic.replication.factor"
+	OffsetsRetention         = "offsets.retention.minutes"
 	QueuedMaxRequestBytes    = "queued.max.request.bytes"
 	RequestPartitionLimit    = "max.request.partition.size.limit"
 	RetentionCheckInterval   = "log.retention.check.interval.ms"
@@ -83,6 +92,22 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 		Doc: "Incremental fetch sessions that are kept; beyond it clients send full requests.",
 	},
 	{
+		Name: GroupInitialDelay, Type: Int, Default: "3000", accept: atLeast(0),
+		Doc: "An empty group waits so long for more members.",
+	},
+	{
+		Name: GroupMaxSession, Type: Int, Default: "1800000", accept: atLeast(1),
+		Doc: "Longest session timeout that a member may ask for.",
+	},
+	{
+		Name: GroupMaxSize, Type: Int, Default: "2147483647", accept: atLeast(1),
+		Doc: "Members of one group.",
+	},
+	{
+		Name: GroupMinSession, Type: Int, Default: "6000", accept: atLeast(1),
+		Doc: "Shortest session timeout that a member may ask for.",
+	},
+	{
 		Name: Listeners, Type: String, NoDefault: true,
 		Doc: "Addresses that the broker listens on.",
 	},
@@ -101,6 +126,26 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	{
 		Name: NumPartitions, Type: Int, Default: "1", Dynamic: true, accept: atLeast(1),
 		Doc: "Partitions of a topic that is made without a number.",
+	},
+	{
+		Name: OffsetMetadataMaxBytes, Type: Int, Default: "4096", accept: atLeast(0),
+		Doc: "Longest text that a client may store with an offset.",
+	},
+	{
+		Name: OffsetsCheckInterval, Type: Long, Default: "600000", accept: atLeast(1),
+		Doc: "Time between two looks at offsets that expire.",
+	},
+	{
+		Name: OffsetsPartitions, Type: Int, Default: "50", accept: atLeast(1),
+		Doc: "Partitions of __consumer_offsets when it is made.",
+	},
+	{
+		Name: OffsetsReplication, Type: Short, Default: "3", accept: atLeast(1),
+		Doc: "Replicas of __consumer_offsets when it is made.",
+	},
+	{
+		Name: OffsetsRetention, Type: Int, Default: "10080", accept: atLeast(1),
+		Doc: "Offsets are removed so long after their group was left.",
 	},
 	{
 		Name: QueuedMaxRequestBytes, Type: Long, Default: "-1",
