@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// workers is the real dispatcher: a goroutine for each actor that has something to do, taken from those that
-// have just become free. A fresh goroutine for each turn would start with a small stack and copy it two or
+// workers is the real dispatcher: a goroutine for each actor that has something to do, up to a bound, taken
+// from those that have just become free. A fresh goroutine for each turn would start with a small stack and copy it two or
 // three times on its way down to the actor, which costs 1.5 µs, five times as much as the turn itself.
 //
 // Free workers wait in a stack, so that the ones at the bottom are those that nobody needs; a sweep lets
 // them go. An idle system has no goroutines and no timer.
 type workers struct {
 	mu       sync.Mutex
+	busy     int   // workers that have a turn
+	waiting  turns // while maxBusy have one
 	free     []*worker
 	least    int         // how many have been free all the time since the last sweep
 	sweeper  *time.Timer // nil while nobody is free
@@ -22,9 +24,35 @@ type workers struct {
 // worker waits for a turn. The channel holds one, so that handing it over never blocks; nil ends it.
 type worker struct{ turns chan func() }
 
+// turns is a queue.
+type turns struct {
+	list []func()
+	head int
+}
+
+func (q *turns) push(turn func()) { q.list = append(q.list, turn) }
+
+// pop returns the oldest, or nil.
+func (q *turns) pop() func() {
+	if q.head == len(q.list) {
+		return nil
+	}
+	turn := q.list[q.head]
+	q.list[q.head] = nil
+	if q.head++; q.head == len(q.list) || q.head >= 1024 && q.head > len(q.list)/2 {
+		left := copy(q.list, q.list[q.head:])
+		clear(q.list[left:])
+		q.list, q.head = q.list[:left], 0
+	}
+	return turn
+}
+
 const (
-	// maxFree bounds the stacks that free workers hold.
-	maxFree = 256
+	// maxBusy bounds the actors that run at once, and so the goroutines that wait for a processor: whoever
+	// speaks to a peer or a client waits behind all of them, several times for one message, and with thousands
+	// of actors at work the peers would take this node for dead. It is more than a disk serves at once, since
+	// some actors wait for that in their turn.
+	maxBusy = 64
 	// sweepEvery bounds how long they hold them.
 	sweepEvery = 100 * time.Millisecond
 	// throughput bounds how long a busy actor keeps its worker: long enough that handing over costs nothing
@@ -34,46 +62,69 @@ const (
 
 // Schedule implements Dispatcher.
 func (p *workers) Schedule(_ Address, turn func()) {
-	if w := p.take(); w != nil {
+	w, wait := p.take(turn)
+	switch {
+	case wait:
+	case w != nil:
 		w.turns <- turn
-		return
+	default:
+		w = &worker{turns: make(chan func(), 1)}
+		go w.run(p, turn)
 	}
-	w := &worker{turns: make(chan func(), 1)}
-	go w.run(p, turn)
 }
 
 // Throughput implements Dispatcher.
 func (p *workers) Throughput() int { return throughput }
 
-func (p *workers) take() *worker {
+// take returns a free worker for a turn, or nil where a new one is needed, or lets the turn wait.
+func (p *workers) take(turn func()) (w *worker, wait bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.busy == maxBusy {
+		p.waiting.push(turn)
+		return nil, true
+	}
+	p.busy++
 	last := len(p.free) - 1
 	if last < 0 {
-		return nil
+		return nil, false
 	}
-	w := p.free[last]
+	w = p.free[last]
 	p.free[last] = nil
 	p.free = p.free[:last]
 	p.least = min(p.least, last)
-	return w
+	return w, false
 }
 
 func (w *worker) run(p *workers, turn func()) {
 	for turn != nil {
 		turn()
-		if !p.keep(w) {
+		next, wanted := p.next(w)
+		switch {
+		case next != nil:
+			turn = next
+		case wanted:
+			turn = <-w.turns
+		default:
 			return
 		}
-		turn = <-w.turns
 	}
 }
 
-// keep makes a worker free, or returns false if it is not wanted.
-func (p *workers) keep(w *worker) bool {
+// next returns the turn that has waited the longest. If none waits, the worker is free, or not wanted any more.
+func (p *workers) next(w *worker) (turn func(), wanted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.finished || len(p.free) >= maxFree {
+	if turn = p.waiting.pop(); turn != nil {
+		return turn, true
+	}
+	p.busy--
+	return nil, p.keep(w)
+}
+
+// keep makes a worker free, or returns false if it is not wanted. The lock is held.
+func (p *workers) keep(w *worker) bool {
+	if p.finished {
 		return false
 	}
 	p.free = append(p.free, w)

@@ -55,12 +55,33 @@ func TestWorkersAreUsedAgainAndLeaveWhenNobodyNeedsThem(t *testing.T) {
 	})
 }
 
-func TestFreeWorkersAreBounded(t *testing.T) {
+func TestOnlySomeTurnsRunAtOnceAndTheOthersInTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &workers{}
-		busy(p, 3*maxFree)
-		if got := p.freeNow(); got != maxFree {
-			t.Errorf("got %d free workers, want %d", got, maxFree)
+		gate, begun := make(chan struct{}), make(chan int, 3*maxBusy)
+		for i := range 3 * maxBusy {
+			p.Schedule(Address{}, func() { begun <- i; <-gate })
+		}
+		for released := 0; ; released++ {
+			synctest.Wait()
+			if got, want := len(begun), min(maxBusy+released, cap(begun)); got != want {
+				t.Fatalf("%d turns have ended and %d begun, want %d", released, got, want)
+			}
+			if released == cap(begun) {
+				break
+			}
+			gate <- struct{}{}
+		}
+		close(begun)
+		seen := make(map[int]bool)
+		for i := range begun {
+			if at := len(seen); at >= maxBusy && i != at {
+				t.Errorf("turn %d began in the place of turn %d", i, at)
+			}
+			seen[i] = true
+		}
+		if got := p.freeNow(); len(seen) != cap(begun) || got != maxBusy {
+			t.Errorf("got %d turns and %d free workers, want %d and %d", len(seen), got, cap(begun), maxBusy)
 		}
 		p.finish()
 	})
