@@ -168,6 +168,35 @@ func (n *node) mustList(ctx context.Context, want ...string) {
 	})
 }
 
+// TestStopDoesNotWaitForARebalance stops a node while a member waits for another one to join anew.
+func TestStopDoesNotWaitForARebalance(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	n := startNode(t)
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Group, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = "waiting", 60_000, 60_000
+	join.ProtocolType = "test"
+	protocol := kmsg.NewJoinGroupRequestProtocol()
+	protocol.Name, protocol.Metadata = "any", []byte{}
+	join.Protocols = append(join.Protocols, protocol)
+	eventually(ctx, t, "first member", func() bool {
+		response, err := n.ask(ctx, join, 3)
+		return err == nil && response.(*kmsg.JoinGroupResponse).ErrorCode == 0
+	})
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_, _ = n.ask(ctx, join, 3) // ends with the connection, or is told to go elsewhere
+	}()
+	n.mustList(ctx, "waiting PreparingRebalance")
+	begun := time.Now()
+	n.stop()
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("got a stop of %s, want one that does not wait for the member", took)
+	}
+	<-answered
+}
+
 // TestMembersShareThePartitions has members of a group come and go while records are produced: nothing is
 // left out, and what has been committed is the end of the log when all have left.
 func TestMembersShareThePartitions(t *testing.T) {

@@ -50,6 +50,8 @@ func (a *Actor) onResigned(c *kit.Context, m raftactor.Resigned) {
 		c.Log().Warn().Int("groups", m.Left).
 			Msg("nobody took over these leaderships; the groups elect when this node is gone")
 	}
+	// Members that wait for a rebalance would hold up the drain for as long as it may take.
+	c.Stop(c.Self().Child(nameGroups))
 	within := a.stopping.Within / 2
 	c.Self().Child(nameListener).Tell(listener.Drain{Within: within, ReplyTo: c.Self()})
 }
