@@ -197,6 +197,71 @@ func TestStopDoesNotWaitForARebalance(t *testing.T) {
 	<-answered
 }
 
+// TestEveryVersionIsAnswered sends each request about groups in each version that is advertised, for a group
+// that does not exist: nobody may be told more than that, and no answer may fail to be encoded.
+func TestEveryVersionIsAnswered(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	n := startNode(t)
+	defer n.stop()
+	n.mustHave(ctx, "nobody", -1) // the coordinators are there
+	for _, key := range []kmsg.Key{
+		kmsg.OffsetCommit, kmsg.OffsetFetch, kmsg.FindCoordinator, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.LeaveGroup,
+		kmsg.SyncGroup, kmsg.DescribeGroups, kmsg.ListGroups, kmsg.DeleteGroups, kmsg.OffsetDelete,
+	} {
+		for _, row := range protocol.Versions() {
+			for version := row.Min; row.Key == key.Int16() && version <= row.Max; version++ {
+				response, err := n.ask(ctx, aboutNobody(key), version)
+				if err != nil {
+					t.Errorf("%s %d: %v", key.Name(), version, err)
+				} else if response.GetVersion() != version {
+					t.Errorf("%s: got version %d, want %d", key.Name(), response.GetVersion(), version)
+				}
+			}
+		}
+	}
+}
+
+// aboutNobody returns a request that names the group "nobody" wherever any version has room for it.
+func aboutNobody(key kmsg.Key) kmsg.Request {
+	switch r := key.Request().(type) {
+	case *kmsg.OffsetCommitRequest:
+		r.Group, r.Generation = "nobody", 1
+		return r
+	case *kmsg.OffsetFetchRequest:
+		one := kmsg.NewOffsetFetchRequestGroup()
+		one.Group = "nobody"
+		r.Group, r.Groups, r.Topics = "nobody", append(r.Groups, one), []kmsg.OffsetFetchRequestTopic{}
+		return r
+	case *kmsg.FindCoordinatorRequest:
+		r.CoordinatorKey, r.CoordinatorKeys = "nobody", []string{"nobody"}
+		return r
+	case *kmsg.JoinGroupRequest:
+		r.Group, r.MemberID, r.SessionTimeoutMillis = "nobody", "who", 10_000
+		return r
+	case *kmsg.HeartbeatRequest:
+		r.Group = "nobody"
+		return r
+	case *kmsg.LeaveGroupRequest:
+		r.Group, r.MemberID = "nobody", "who"
+		return r
+	case *kmsg.SyncGroupRequest:
+		r.Group = "nobody"
+		return r
+	case *kmsg.DescribeGroupsRequest:
+		r.Groups = []string{"nobody"}
+		return r
+	case *kmsg.DeleteGroupsRequest:
+		r.Groups = []string{"nobody"}
+		return r
+	case *kmsg.OffsetDeleteRequest:
+		r.Group = "nobody"
+		return r
+	default:
+		return r
+	}
+}
+
 // TestMembersShareThePartitions has members of a group come and go while records are produced: nothing is
 // left out, and what has been committed is the end of the log when all have left.
 func TestMembersShareThePartitions(t *testing.T) {
