@@ -47,7 +47,7 @@ func TestGarbageClosesTheConnection(t *testing.T) {
 func TestSlowSenderHoldsWhatItHasSent(t *testing.T) {
 	s := serve(t, vfs.NewMem(), conn.Settings{})
 	s.CreateTopic("orders", 1, nil)
-	const clients, announced = 16, 15 << 20 // together more than three times the budget
+	const clients, announced, step = 16, 15 << 20, 4 << 10 // together more than three times the budget
 	for range clients {
 		c := s.dial()
 		frame := binary.BigEndian.AppendUint32(nil, announced)
@@ -55,8 +55,8 @@ func TestSlowSenderHoldsWhatItHasSent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.Eventually(func() bool { return s.shared.Budget.Used() >= clients*64<<10 })
-	if used := s.shared.Budget.Used(); used > clients*64<<10 {
+	s.Eventually(func() bool { return s.shared.Budget.Used() >= clients*step })
+	if used := s.shared.Budget.Used(); used > clients*step {
 		t.Fatalf("%d clients that sent 1 KB each hold %d bytes", clients, used)
 	}
 	c := s.dial()

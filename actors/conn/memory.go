@@ -80,19 +80,41 @@ func (c *cost) grow(n int) error {
 	return c.growLate(until, bytes)
 }
 
-// growLate waits for the budget, and then for the spare.
+// growLate waits for the budget and, after a while, for the spare too, and takes what comes first. It keeps
+// its place in the queue for the budget: the spare goes from one to the next only as fast as requests arrive,
+// and many who wait for nothing else would wait past their time while the budget is free again.
 func (c *cost) growLate(until context.Context, bytes int64) error {
-	soon, cancel := context.WithTimeout(until, spareAfter)
+	either, cancel := context.WithCancel(until)
 	defer cancel()
-	if err := c.from.wait(c.from.broker, soon, bytes); err == nil {
-		c.broker += bytes
-		return nil
+	spared := beside(func() bool {
+		defer cancel()
+		return c.from.awaitSpare(either)
+	})
+	err := c.from.wait(c.from.broker, either, bytes)
+	if _, hopeless := errors.AsType[*kit.TooLargeError](err); !hopeless {
+		cancel() // the spare has come first, or is not needed any more
 	}
-	if err := c.from.wait(c.from.spare, until, c.from.spare.Total()); err != nil {
+	c.spare = <-spared
+	switch {
+	case err == nil:
+		c.broker += bytes
+		c.releaseSpare()
+	case !c.spare:
 		return fmt.Errorf("%w: %w", errNoMemory, err)
 	}
-	c.spare = true
 	return nil
+}
+
+// awaitSpare tells whether it has taken the spare.
+func (m *memory) awaitSpare(until context.Context) bool {
+	patience := time.NewTimer(spareAfter)
+	defer patience.Stop()
+	select {
+	case <-patience.C:
+		return m.spare.Acquire(until, m.spare.Total()) == nil
+	case <-until.Done():
+		return false
+	}
 }
 
 // wait takes bytes of a budget and counts the time that takes.
@@ -114,6 +136,10 @@ func (c *cost) release() {
 		c.from.broker.Release(c.broker)
 		c.broker = 0
 	}
+	c.releaseSpare()
+}
+
+func (c *cost) releaseSpare() {
 	if c.spare {
 		c.from.spare.Release(c.from.spare.Total())
 		c.spare = false

@@ -18,8 +18,9 @@ const (
 	// headSize is what an idle connection keeps: enough for most requests that carry no records, which
 	// then take one read.
 	headSize = 512
-	// firstStep is what a client gets for a request of any size before it has sent a byte of it.
-	firstStep = 64 << 10
+	// firstStep is what a client gets for a request of any size before it has sent a byte of it. Ten thousand
+	// clients that announce requests and send nothing hold 40 MiB of the budget by that.
+	firstStep = 4 << 10
 	// maxTrust is what a client gets at once after it has sent as much before.
 	maxTrust = 16 << 20
 	// growth is by how much the buffer of a large request grows whenever it is full.
@@ -176,6 +177,13 @@ func (r *reader) allow(patience, slack time.Duration) error {
 	}
 	r.deadline = wanted
 	return r.socket.SetReadDeadline(wanted)
+}
+
+// beside lets f wait for one thing while the reader waits for another and then for f.
+func beside(f func() bool) <-chan bool {
+	done := make(chan bool, 1)
+	go func() { done <- f() }()
+	return done
 }
 
 // errReader says that the reader's goroutine panicked.
