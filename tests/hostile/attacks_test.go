@@ -3,7 +3,8 @@ package hostile
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -42,93 +43,138 @@ func greedyFetch() *kmsg.FetchRequest {
 	return r
 }
 
-// assault runs attackers until the context ends.
-type assault struct {
-	address string
-	ctx     context.Context
-	done    sync.WaitGroup
+// attack is what one kind of hostile client does with a connection.
+type attack struct {
+	begin func(*attacker) error // may be nil; the connection counts as held after it
+	act   func(*attacker)       // returns when the broker or the end of the assault has closed the connection
+	pace  time.Duration         // a connection does one deed in so long
+	deeds atomic.Int64
 }
 
-// launch runs one attack again and again at a pace, each time on a connection of its own.
-func (a *assault) launch(pace time.Duration, attack func(s *socket, random *rand.Rand)) {
-	a.done.Add(1)
-	go func() {
-		defer a.done.Done()
-		random := rand.New(rand.NewPCG(uint64(pace), 1))
-		turn := time.NewTicker(pace)
-		defer turn.Stop()
-		for {
-			select {
-			case <-a.ctx.Done():
-				return
-			case <-turn.C:
-			}
-			if s, err := dial(a.address); err == nil {
-				attack(s, random)
-				_ = s.Close()
-			}
-		}
-	}()
+// Attacks by name. A crowd of ten thousand does some two thousand deeds a second: each costs the broker as much
+// as a small request or more, so that more of them would be load, not malice.
+const (
+	silentKind  = "silent"       // says nothing
+	greetedKind = "greeted"      // asks for the versions, as clients do, and says nothing more
+	readerKind  = "slow readers" // asks for gigabytes and takes some bytes now and then
+	writerKind  = "slow writers" // announces a large request and sends it in crumbs
+	garbageKind = "garbage"      // noise, other protocols, lies about sizes, requests cut off
+)
+
+var attacks = map[string]*attack{
+	silentKind:  {act: (*attacker).stare},
+	greetedKind: {begin: (*attacker).greet, act: (*attacker).stare},
+	readerKind:  {begin: (*attacker).want, act: (*attacker).sip, pace: 4 * time.Second},
+	writerKind:  {act: (*attacker).dawdle, pace: 4 * time.Second},
+	garbageKind: {act: (*attacker).babble, pace: 2 * time.Second},
 }
 
-// assail begins all sorts of attacks at once. The pace keeps the attackers themselves, which share the
-// machine, from taking what the broker needs; an attack that works does not need much of it.
-func assail(ctx context.Context, address string) *assault {
-	a := &assault{address: address, ctx: ctx}
-	a.launch(5*time.Millisecond, func(s *socket, random *rand.Rand) {
-		_, _ = s.Write(noise(random))
-		s.listen(20 * time.Millisecond)
-	})
-	a.launch(5*time.Millisecond, func(s *socket, _ *rand.Rand) {
-		for _, greeting := range greetings {
-			_, _ = s.Write(greeting)
-			break // any one: maps come in random order
-		}
-		s.listen(20 * time.Millisecond)
-	})
-	a.launch(7*time.Millisecond, func(s *socket, random *rand.Rand) { // cut in the middle
-		whole := s.request(produceOf(steadyTopic, batchOf(4000)))
-		_, _ = s.Write(whole[:random.IntN(len(whole))])
-	})
-	a.launch(10*time.Millisecond, func(s *socket, random *rand.Rand) {
-		list := lies(s.request(filled(int16(kmsg.Metadata), 9)))
-		_, _ = s.Write(list[random.IntN(len(list))])
-		s.listen(20 * time.Millisecond)
-	})
-	for range 8 {
-		a.launch(50*time.Millisecond, a.dawdle)
-	}
-	for range 8 {
-		a.launch(50*time.Millisecond, a.neverRead)
-	}
-	return a
+// attacker is one connection.
+type attacker struct {
+	*socket
+	ctx    context.Context
+	random *rand.Rand
+	kind   *attack
 }
+
+// turn waits for the next deed; false at the end of the assault. The first comes after a random part of the
+// pace, so that connections opened together do not act together.
+func (a *attacker) turn(first bool) bool {
+	wait := a.kind.pace
+	if first {
+		wait = time.Duration(a.random.Int64N(int64(wait)))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-a.ctx.Done():
+		return false
+	}
+}
+
+// stare waits until the connection is closed: unasked, the broker says nothing.
+func (a *attacker) stare() { _, _ = a.Read(make([]byte, 1)) }
+
+func (a *attacker) greet() error {
+	_, err := a.ask(kmsg.NewPtrApiVersionsRequest())
+	_ = a.SetReadDeadline(time.Time{}) // ask has set one
+	return err
+}
+
+// want asks for more than the socket's buffers hold, several times.
+func (a *attacker) want() error {
+	request := a.request(greedyFetch())
+	for range 8 {
+		if _, err := a.Write(request); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sip takes little of what was asked for.
+func (a *attacker) sip() {
+	some := make([]byte, 4096)
+	for first := true; a.turn(first); first = false {
+		if _, err := a.Read(some); err != nil {
+			return
+		}
+		a.kind.deeds.Add(1)
+	}
+}
+
+// largeProduce is shared by all dawdlers, who only read it.
+var largeProduce = (&socket{}).request(produceOf(steadyTopic, batchOf(500_000)))
 
 // dawdle sends a large request in crumbs.
-func (a *assault) dawdle(s *socket, _ *rand.Rand) {
-	whole := s.request(produceOf(steadyTopic, batchOf(500_000)))
-	crumbs := time.NewTicker(10 * time.Millisecond)
-	defer crumbs.Stop()
-	for i := 0; i < len(whole)-1; i += 100 { // never the last byte: nothing of it may be appended
-		select {
-		case <-a.ctx.Done():
+func (a *attacker) dawdle() {
+	const crumb = 100
+	rest := largeProduce[:len(largeProduce)-1] // never the last byte: nothing of it may be appended
+	for first := true; a.turn(first) && len(rest) > 0; first = false {
+		size := min(crumb, len(rest))
+		if _, err := a.Write(rest[:size]); err != nil {
 			return
-		case <-crumbs.C:
 		}
-		if _, err := s.Write(whole[i:min(i+100, len(whole)-1)]); err != nil {
+		rest = rest[size:]
+		a.kind.deeds.Add(1)
+	}
+}
+
+// babble sends what is no request, and goes on while the broker bears it.
+func (a *attacker) babble() {
+	for first := true; a.turn(first); first = false {
+		if _, err := a.Write(a.nonsense()); err != nil {
 			return
+		}
+		a.kind.deeds.Add(1)
+		_ = a.SetReadDeadline(time.Now().Add(a.kind.pace / 10))
+		for {
+			if _, err := a.Read(make([]byte, 4096)); os.IsTimeout(err) {
+				break
+			} else if err != nil {
+				return
+			}
 		}
 	}
 }
 
-// neverRead asks for large replies and reads none.
-func (a *assault) neverRead(s *socket, _ *rand.Rand) {
-	request := s.request(greedyFetch())
-	for range 50 {
-		_ = s.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-		if _, err := s.Write(request); err != nil {
-			break
+// nonsense returns one of many sorts.
+func (a *attacker) nonsense() []byte {
+	switch a.random.IntN(4) {
+	case 0:
+		return noise(a.random)
+	case 1:
+		for _, greeting := range greetings {
+			return greeting // any one: maps come in random order
 		}
+	case 2:
+		broken := batchOf(4000)
+		broken[17] ^= 1 // of its CRC: what is sent next may complete the request, which must not be valid
+		whole := a.request(produceOf(steadyTopic, broken))
+		return whole[:a.random.IntN(len(whole))]
 	}
-	<-a.ctx.Done()
+	list := lies(a.request(filled(int16(kmsg.Metadata), 9)))
+	return list[a.random.IntN(len(list))]
 }

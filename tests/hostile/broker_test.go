@@ -1,8 +1,13 @@
 package hostile
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +17,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/broker"
 	"github.com/chronik-go/chronik/actors/config"
+	"github.com/chronik-go/chronik/tests/node"
 )
 
 // Limits of the broker under attack. They are small, so that an attack that could exhaust them does.
@@ -26,13 +32,15 @@ const (
 // patience bounds every wait for something that has to happen.
 const patience = 30 * time.Second
 
-// victim is a broker in this process.
+// victim is a broker under attack.
 type victim struct {
-	t        *testing.T
-	running  *broker.Running
-	registry *prometheus.Registry
+	t       *testing.T
+	address string
+	pid     int                       // of its process
+	gauge   func(name string) float64 // a metric without labels
 }
 
+// startVictim starts a broker in this process.
 func startVictim(t *testing.T) *victim {
 	t.Helper()
 	settings := config.Default()
@@ -45,38 +53,37 @@ func startVictim(t *testing.T) *victim {
 	settings.Limits.StallTime = stallTime
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	v := &victim{t: t, registry: prometheus.NewRegistry()}
+	registry := prometheus.NewRegistry()
 	running, err := broker.Start(ctx, broker.Options{
-		Config: settings, Registry: v.registry, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
+		Config: settings, Registry: registry, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.running = running
-	t.Cleanup(v.stop)
-	return v
-}
-
-func (v *victim) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := v.running.Stop(ctx); err != nil {
-		v.t.Errorf("stop: %v", err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := running.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return &victim{
+		t: t, address: running.Addr(), pid: os.Getpid(),
+		gauge: func(name string) float64 { return gathered(t, registry, name) },
 	}
 }
 
-// gauge reads a metric without labels.
-func (v *victim) gauge(name string) float64 {
-	families, err := v.registry.Gather()
+func gathered(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	families, err := registry.Gather()
 	if err != nil {
-		v.t.Error(err)
+		t.Error(err)
 	}
 	for _, family := range families {
 		if family.GetName() == name && len(family.GetMetric()) == 1 {
 			return valueOf(family.GetMetric()[0])
 		}
 	}
-	v.t.Errorf("no metric %s", name)
+	t.Errorf("no metric %s", name)
 	return 0
 }
 
@@ -85,6 +92,50 @@ func valueOf(m *dto.Metric) float64 {
 		return m.GetGauge().GetValue()
 	}
 	return m.GetCounter().GetValue()
+}
+
+// startServer starts the program as it is shipped, with as little memory for requests as startVictim's. Slow
+// clients may go on for as long as they may by default.
+func startServer(t *testing.T) *victim {
+	t.Helper()
+	address, err := node.FreeAddress()
+	must(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	p, err := node.Start(ctx, node.Options{Binary: server, Data: t.TempDir(), Address: address, Env: []string{
+		"CHRONIK_STORAGE_RESERVE_BYTES=0",
+		fmt.Sprint("CHRONIK_LIMITS_REQUEST_MEMORY=", requestMemory),
+		fmt.Sprint("CHRONIK_LIMITS_CONNECTION_MEMORY=", connectionMemory),
+		fmt.Sprint("CHRONIK_LIMITS_REQUEST_BYTES=", requestBytes),
+		fmt.Sprint("CHRONIK_LIMITS_FETCH_BYTES=", fetchBytes),
+	}})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := p.Stop(patience); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return &victim{
+		t: t, address: address, pid: p.PID(), gauge: func(name string) float64 { return scraped(t, p.HTTP, name) },
+	}
+}
+
+// scraped reads a metric from the server's page.
+func scraped(t *testing.T, address, name string) float64 {
+	t.Helper()
+	response, err := http.Get("http://" + address + "/metrics")
+	must(t, err)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			value, err := strconv.ParseFloat(text, 64)
+			must(t, err)
+			return value
+		}
+	}
+	t.Errorf("no metric %s", name)
+	return 0
 }
 
 func (v *victim) connections() int { return int(v.gauge("chronik_connections")) }

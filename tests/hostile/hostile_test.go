@@ -1,11 +1,9 @@
 package hostile
 
 import (
-	"context"
 	"encoding/binary"
 	"flag"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -27,17 +25,6 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
-// soakTime is how long the attacks on latency go on; 0 means a few short windows.
-func soakTime(t *testing.T) time.Duration {
-	text := os.Getenv("CHRONIK_SOAK")
-	if text == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(text)
-	must(t, err)
-	return d
-}
-
 // hit sends bytes on a fresh connection and says how the broker took them.
 func (v *victim) hit(data []byte, wait time.Duration) (end, []byte) {
 	s := v.dial()
@@ -48,7 +35,7 @@ func (v *victim) hit(data []byte, wait time.Duration) (end, []byte) {
 
 func TestNonsenseClosesOnlyItsConnection(t *testing.T) {
 	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
+	client := startSteady(t, v.address)
 	random := newRandom(t)
 	for name, greeting := range greetings {
 		if outcome, reply := v.hit(greeting, patience); outcome != closed {
@@ -76,7 +63,7 @@ func sample[T any](list []T, count int) []T {
 // TestLiesAboutCountsOfEveryAPI changes every place of every request that is served.
 func TestLiesAboutCountsOfEveryAPI(t *testing.T) {
 	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
+	client := startSteady(t, v.address)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -111,7 +98,7 @@ func TestLiesAboutCountsOfEveryAPI(t *testing.T) {
 
 func TestUnknownKeysAndVersions(t *testing.T) {
 	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
+	client := startSteady(t, v.address)
 	for _, c := range []struct{ key, version int16 }{
 		{-1, 0}, {4, 0}, {59, 0}, {999, 1}, {32767, 0}, {0, -1}, {0, 2}, {0, 14}, {1, 3}, {3, 14}, {19, 1}, {60, 77},
 	} {
@@ -136,7 +123,7 @@ func TestUnknownKeysAndVersions(t *testing.T) {
 // TestBadBatchesAreRefusedWithTheirCode appends nothing of them.
 func TestBadBatchesAreRefusedWithTheirCode(t *testing.T) {
 	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
+	client := startSteady(t, v.address)
 	good := batchOf(1000)
 	change := func(at int, to byte) []byte {
 		b := slices.Clone(good)
@@ -171,26 +158,34 @@ func TestBadBatchesAreRefusedWithTheirCode(t *testing.T) {
 	v.quiet(8)
 }
 
+// fillBigTopic makes bigTopic and gives it 16 MB.
+func (v *victim) fillBigTopic() {
+	v.t.Helper()
+	s := v.dial()
+	defer s.Close()
+	for written := 0; written < 16; {
+		response, err := s.ask(produceOf(bigTopic, batchOf(1_000_000)))
+		must(v.t, err)
+		if response.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode == 0 {
+			written++
+			continue
+		}
+		create := kmsg.NewPtrMetadataRequest()
+		create.Version, create.AllowAutoTopicCreation = 9, true
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = new(bigTopic)
+		create.Topics = append(create.Topics, topic)
+		_, err = s.ask(create)
+		must(v.t, err)
+	}
+}
+
 // TestMemoryStaysWithinTheBudget has far more bytes announced and requested than the broker may hold, by
 // senders that stop in the middle and by readers that never read. Both are gone after the stall time.
 func TestMemoryStaysWithinTheBudget(t *testing.T) {
 	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
-	s := v.dial()
-	for range 16 {
-		response, err := s.ask(produceOf(bigTopic, batchOf(1_000_000)))
-		must(t, err)
-		if code := response.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode; code != 0 {
-			create := kmsg.NewPtrMetadataRequest()
-			create.Version, create.AllowAutoTopicCreation = 9, true
-			topic := kmsg.NewMetadataRequestTopic()
-			topic.Topic = new(bigTopic)
-			create.Topics = append(create.Topics, topic)
-			_, err := s.ask(create)
-			must(t, err)
-		}
-	}
-	_ = s.Close()
+	client := startSteady(t, v.address)
+	v.fillBigTopic()
 	stalled := slices.Clone((&socket{}).request(produceOf(steadyTopic, batchOf(7<<20)))[:600_000])
 	runtime.GC()
 	var before, now runtime.MemStats
@@ -225,87 +220,6 @@ func TestMemoryStaysWithinTheBudget(t *testing.T) {
 		grown>>20)
 	if most > requestMemory || grown > 3*requestMemory {
 		t.Errorf("requests held %.0f bytes of %d, the heap grew by %d", most, requestMemory, grown)
-	}
-	client.check()
-	v.quiet(8)
-}
-
-// TestNormalClientKeepsItsLatency compares the normal client's p99 with and without attacks, in alternating
-// windows. The wish is 1.5; the bound leaves room for machines with few cores, which attackers share.
-func TestNormalClientKeepsItsLatency(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector is slow in its own ways; the other tests do the same attacks")
-	}
-	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
-	const windows, bound, slack = 4, 6, 30 * time.Millisecond
-	length := 700 * time.Millisecond
-	if soak := soakTime(t); soak > 0 {
-		length = soak / (2 * windows)
-	}
-	var calm, attacked []time.Duration
-	for range windows {
-		p99, count := client.window(func() { pass(length) })
-		calm = append(calm, p99)
-		ctx, cancel := context.WithCancel(context.Background())
-		a := assail(ctx, v.running.Addr())
-		under, countUnder := client.window(func() { pass(length) })
-		attacked = append(attacked, under)
-		cancel()
-		a.done.Wait()
-		t.Logf("p99 %v of %d produces, under attack %v of %d", p99, count, under, countUnder)
-		v.quiet(8)
-	}
-	quiet, loud := median(calm), median(attacked)
-	t.Logf("median p99 %v, under attack %v: %.2f times (wish: 1.5)", quiet, loud, float64(loud)/float64(quiet))
-	if loud > bound*quiet+slack {
-		t.Errorf("the p99 went from %v to %v under attack", quiet, loud)
-	}
-	client.check()
-}
-
-// pass lets a window of time go by.
-func pass(d time.Duration) { <-time.After(d) }
-
-// TestTenThousandConnections opens as many as the process may and compares again.
-func TestTenThousandConnections(t *testing.T) {
-	wanted := 10_000
-	if raceEnabled || testing.Short() {
-		wanted = 1000
-	}
-	if allowed := int(raiseOpenFiles(uint64(2*wanted + 1000))); allowed < 2*wanted+1000 {
-		wanted = max(10, (allowed-1000)/2)
-		t.Logf("only %d connections: the process may open %d files", wanted, allowed)
-	}
-	v := startVictim(t)
-	client := startSteady(t, v.running.Addr())
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	calm, _ := client.window(func() { pass(time.Second) })
-	begun := time.Now()
-	sockets := make([]*socket, 0, wanted)
-	for range wanted {
-		s := v.dial()
-		_, err := s.ask(kmsg.NewPtrApiVersionsRequest())
-		must(t, err)
-		sockets = append(sockets, s)
-	}
-	opened := time.Since(begun)
-	if got := v.connections(); got < wanted {
-		t.Errorf("got %d connections, want %d", got, wanted)
-	}
-	crowded, _ := client.window(func() { pass(time.Second) })
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	each := int64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse) / int64(wanted)
-	t.Logf("%d connections in %v, %d bytes each with the client's side; p99 %v, then %v", wanted,
-		opened.Round(time.Millisecond), each, calm, crowded)
-	if each > 64<<10 {
-		t.Errorf("a connection costs %d bytes", each)
-	}
-	for _, s := range sockets {
-		_ = s.Close()
 	}
 	client.check()
 	v.quiet(8)

@@ -21,8 +21,10 @@ type socket struct {
 }
 
 // dial connects. The socket is reset when it is closed, so that no port lingers.
-func dial(address string) (*socket, error) {
-	c, err := net.DialTimeout("tcp", address, patience)
+func dial(address string) (*socket, error) { return dialWith(net.Dialer{Timeout: patience}, address) }
+
+func dialWith(dialer net.Dialer, address string) (*socket, error) {
+	c, err := dialer.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +34,7 @@ func dial(address string) (*socket, error) {
 
 func (v *victim) dial() *socket {
 	v.t.Helper()
-	s, err := dial(v.running.Addr())
+	s, err := dial(v.address)
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (s *steady) consume(ctx context.Context, client *kgo.Client) {
 		})
 		fetches.EachRecord(func(r *kgo.Record) {
 			if string(r.Value) != strconv.Itoa(s.read) && s.wrong == nil {
-				s.wrong = fmt.Errorf("read %q where %d was written", r.Value, s.read)
+				s.wrong = fmt.Errorf("read %.40q where %d was written", r.Value, s.read)
 			}
 			s.read++
 		})
@@ -113,22 +113,17 @@ func (s *steady) check() {
 	}
 }
 
-// window returns the 99th percentile of what produces took while work ran, and how many there were.
-func (s *steady) window(work func()) (p99 time.Duration, count int) {
+// p99 returns the 99th percentile of what produces take in a window of so long.
+func (s *steady) p99(window time.Duration) time.Duration {
 	s.mu.Lock()
 	s.took = s.took[:0]
 	s.mu.Unlock()
-	work()
+	<-time.After(window)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sorted := slices.Sorted(slices.Values(s.took))
 	if len(sorted) == 0 {
-		return patience, 0
+		return window // nothing was answered in all that time
 	}
-	return sorted[len(sorted)*99/100], len(sorted)
-}
-
-func median(list []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[len(sorted)/2]
+	return sorted[len(sorted)*99/100]
 }
