@@ -1,12 +1,15 @@
-# Bare `make` lists the targets. Everything but `interop` needs Go and nothing else.
+# Bare `make` lists the targets. Everything but `interop` needs Go and nothing else, and the race detector gcc.
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build run test lint fuzz interop bench soak
 
 PACKAGES := ./...
-# The race detector makes a seed cost ten times as much, so -short takes fewer of them there.
+# The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
+# fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
 SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./tests/powerloss
+# Go links the race detector with a C compiler on Linux. Where there is none, the tests run without.
+RACE      = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null && echo -race)
 FUZZTIME ?= 20s
 SOAKTIME ?= 30m
 
@@ -19,9 +22,11 @@ build: ## build bin/chronik-server, one static binary
 run: build ## build and start one node: Kafka on port 9092, data in ./data
 	./bin/chronik-server start
 
-test: lint ## lint, every test under the race detector, and the seeded ones again with all their seeds
-	go test -race -short -timeout 10m $(PACKAGES)
+test: lint ## lint, every test under the race detector, again with all seeds, then with all hostile clients
+	@[ -n "$(RACE)" ] || echo "no C compiler: testing without the race detector, which needs one"
+	go test $(RACE) -short -timeout 10m $(PACKAGES)
 	go test -timeout 10m $(SEEDED)
+	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
