@@ -37,9 +37,24 @@ any_of() { for one in "$@"; do wanted "$one" && return 0; done; return 1; }
 
 install_go() { (cd "$here/go" && go vet ./... && go build -o "$work/interop" .); }
 install_server() { (cd "$root" && CGO_ENABLED=0 go build -trimpath -o "$work/chronik-server" ./cmd/chronik-server); }
-install_kcat() {
-  command -v kcat >/dev/null && return
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq kcat
+
+# install_system gets what the package manager of Debian and its kin has: kcat, and the runtimes and tools by
+# which the other clients come. Only what is missing, all at once, since apt works for one at a time.
+install_system() {
+  local missing=() root=()
+  has() { command -v "$1" >/dev/null; }
+  any_of kcat suites && ! has kcat && missing+=(kcat)
+  any_of confluent kafkapython suites && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
+  any_of java tools && ! has javac && missing+=(default-jdk-headless)
+  any_of java tools && ! has mvn && missing+=(maven)
+  wanted kafkajs && ! has node && missing+=(nodejs)
+  wanted kafkajs && ! has npm && missing+=(npm)
+  [ ${#missing[@]} -eq 0 ] && return
+  echo "installing ${missing[*]}"
+  has apt-get || { echo "there is no apt-get: install them by other means"; return 1; }
+  [ "$(id -u)" -eq 0 ] || root=(sudo)
+  "${root[@]}" apt-get update -qq &&
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 install_python() {
   python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
@@ -63,9 +78,10 @@ install() { # install NAME: a failure counts as one failed check
 }
 
 install_all() {
+  install system # gets what the others install with
   install go # needed by everything else here
   # Two at a time: downloads and compilers take turns on the cores.
-  (any_of java tools && install java; wanted kcat && install kcat) &
+  (any_of java tools && install java) &
   (any_of confluent kafkapython suites && install python; wanted kafkajs && install kafkajs) &
   wait
 }
