@@ -56,23 +56,40 @@ func (f *flush) sendPart(file int, at int64, most int) (n int, err error) {
 	return n, nil
 }
 
+// attempt is a write in the actor's turn. It belongs to the writer and is used again for each, as what the
+// socket's lock is given to call would otherwise be made for every reply.
+type attempt struct {
+	buffers [][]byte
+	n       int
+	err     error
+	call    func(socket uintptr) bool
+}
+
+func (a *attempt) write(socket uintptr) bool {
+	if len(a.buffers) == 1 {
+		a.n, a.err = unix.Write(int(socket), a.buffers[0])
+	} else {
+		a.n, a.err = unix.Writev(int(socket), a.buffers)
+	}
+	return true
+}
+
 // writeNow writes as much of the buffers as the socket takes at once, without ever waiting.
 func (w *writer) writeNow(buffers [][]byte) (n int, err error) {
 	if w.raw == nil {
 		return 0, nil
 	}
-	waitErr := w.raw.Write(func(socket uintptr) bool {
-		if len(buffers) == 1 {
-			n, err = unix.Write(int(socket), buffers[0])
-		} else {
-			n, err = unix.Writev(int(socket), buffers)
-		}
-		return true
-	})
-	n = max(n, 0)
+	a := &w.attempt
+	if a.call == nil {
+		a.call = a.write
+	}
+	a.buffers = buffers
+	waitErr := w.raw.Write(a.call)
+	a.buffers = nil
+	n, err = max(a.n, 0), a.err
 	switch {
 	case waitErr != nil:
-		return n, waitErr
+		return 0, waitErr
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return n, nil
 	}

@@ -189,10 +189,14 @@ func (a *Actor) onFetched(m fetch.Done) {
 	a.fill(m.Slot, m.Frame)
 }
 
+// smallReply is room for the reply to a produce request of a partition or two, without growing step by step.
+const smallReply = 128
+
 // answer encodes a response into its slot.
 func (a *Actor) answer(number uint64, body kmsg.Response) {
 	if p := a.slots.get(number); p != nil {
-		a.fill(number, fetch.Frame{Bytes: protocol.AppendResponse(nil, p.request.Header, body)})
+		reply := make([]byte, 0, smallReply)
+		a.fill(number, fetch.Frame{Bytes: protocol.AppendResponse(reply, p.request.Header, body)})
 	}
 }
 

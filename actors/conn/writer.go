@@ -32,6 +32,10 @@ type writer struct {
 	raw     syscall.RawConn // nil if the socket has no file descriptor
 	stall   time.Duration
 	metrics *Metrics
+
+	// Of writes in the actor's turn.
+	attempt attempt
+	buffers [][]byte // used again, empty in between
 }
 
 func newWriter(socket net.Conn, stall time.Duration, metrics *Metrics) *writer {
@@ -59,6 +63,8 @@ var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }}
 const (
 	nowLimitBytes  = 64 << 10
 	nowLimitFrames = 64
+	// keptBuffers is how many an idle connection keeps the slice for.
+	keptBuffers = 4
 )
 
 // now writes replies in the actor's turn as far as the socket takes them without waiting, and returns those
@@ -69,15 +75,21 @@ func (w *writer) now(frames []fetch.Frame) ([]fetch.Frame, error) {
 		return frames, nil
 	}
 	size := 0
-	buffers := make([][]byte, 0, len(frames))
 	for i := range frames {
 		size += len(frames[i].Bytes)
 		if len(frames[i].Splices) > 0 || size > nowLimitBytes {
 			return frames, nil
 		}
+	}
+	buffers := w.buffers[:0]
+	for i := range frames {
 		buffers = append(buffers, frames[i].Bytes)
 	}
 	n, err := w.writeNow(buffers)
+	clear(buffers)
+	if cap(buffers) <= keptBuffers {
+		w.buffers = buffers[:0]
+	}
 	w.metrics.bytesOut.Add(float64(n))
 	for len(frames) > 0 && n >= len(frames[0].Bytes) {
 		n -= len(frames[0].Bytes)
