@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"maps"
 	"slices"
 
 	"github.com/chronik-go/chronik/protocol"
@@ -195,6 +196,22 @@ func (o *opening) finishExchange() (*manifestEntry, error) {
 	})
 	f.manifestWanted.Add(1)
 	return &e.manifestEntry, nil
+}
+
+// keepExchange writes the manifest of a completed exchange: the one on disk may still name the old segments,
+// and the next compaction takes the exchange off the record.
+func (o *opening) keepExchange(manifest map[protocol.Offset]*manifestEntry, fresh *manifestEntry) error {
+	var entries []manifestEntry
+	for _, base := range slices.Sorted(maps.Keys(manifest)) {
+		if e := manifest[base]; base <= fresh.base && e.end <= fresh.end || base >= fresh.end {
+			entries = append(entries, *e)
+		}
+	}
+	f := o.log.files
+	if err := f.replace(nameManifest, encodeManifest(entries), true); err != nil {
+		return err
+	}
+	return f.fs.SyncDir(f.dir)
 }
 
 // giveUpExchange puts that on record before a Boot removes the files of the new segment, without which a

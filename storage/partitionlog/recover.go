@@ -151,6 +151,9 @@ func (o *opening) openSealed() error {
 			manifest = map[protocol.Offset]*manifestEntry{}
 		}
 		manifest[fresh.base] = fresh
+		if err := o.keepExchange(manifest, fresh); err != nil {
+			return err
+		}
 	}
 	next := s.first
 	for _, base := range o.bases {
