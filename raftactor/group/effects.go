@@ -24,6 +24,7 @@ type Effects struct {
 	CatchUps    []CatchUp              // fetch another replica's state, then call Installed or CatchUpFailed
 	Positions   []Installed            // tell the applier that its machine stands for these indexes
 	Installs    []janitor.Checkpointed // tell the applier that a restart begins with this state
+	StopFetch   bool                   // a fetch under way is of no use any more
 	CaughtUp    bool                   // everything that was committed before the start is applied
 }
 
@@ -60,7 +61,7 @@ func (e *Effects) reset() {
 	e.Appends, e.Applies, e.Send = emptied(e.Appends), emptied(e.Applies), emptied(e.Send)
 	e.Answers, e.Changes, e.Wake = emptied(e.Answers), emptied(e.Changes), WakeSame
 	e.Members, e.Transferred, e.CatchUps = emptied(e.Members), emptied(e.Transferred), nil
-	e.Positions, e.Installs, e.CaughtUp = nil, nil, false
+	e.Positions, e.Installs, e.StopFetch, e.CaughtUp = nil, nil, false, false
 }
 
 // emptied returns a slice to fill again, without what it held.

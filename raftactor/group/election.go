@@ -21,10 +21,13 @@ import (
 //	a request for votes of a replica      it is told who leads (a leader), or the request is kept, in case the
 //	that knows no leader                  leader is lost in a moment (a follower), as one socket closes
 //	                                      before the other
-//	a request of somebody who knows less  whoever knows more stands at once
+//	a request of somebody who knows less  whoever knows more stands in turn from now on, not at the end of his
+//	                                      wait; but not while an election is under way, or a replica with
+//	                                      an old log could keep the others from ever agreeing
 type election struct {
 	stand    int             // ticks until this replica stands again; 0: at once
 	standing bool            // stand has been set since there was a leader
+	calm     int             // ticks for which nobody's request makes this replica stand sooner
 	resigned bool            // this replica stands no more
 	parked   *raftpb.Message // a request for votes that came while there was a leader
 	parkedAt int             // ticks since
@@ -96,9 +99,11 @@ func (c *Core) stepVote(m *raftpb.Message) {
 		c.election.parked, c.election.parkedAt = m, 0
 	case m.GetLogTerm() < c.election.lastTerm,
 		m.GetLogTerm() == c.election.lastTerm && m.GetIndex() < c.last:
-		c.election.stand = 0
-	default:
-		c.election.stand = max(c.election.stand, standTicks) // it may win
+		if c.election.calm == 0 {
+			c.election.stand = min(c.election.stand, c.turn()*standTicks)
+		}
+	default: // it may win
+		c.election.stand, c.election.calm = max(c.election.stand, standTicks), standTicks
 	}
 }
 
@@ -112,6 +117,9 @@ func (c *Core) tickElection() {
 	}
 	if c.leader == raft.None && e.standing && e.stand > 0 {
 		e.stand--
+	}
+	if e.calm > 0 {
+		e.calm--
 	}
 }
 
@@ -143,23 +151,25 @@ func (c *Core) maybeCampaign() {
 	if e.stand > 0 || c.node.BasicStatus().RaftState == raft.StateCandidate {
 		return
 	}
-	e.stand = standTicks * (1 + c.turn())
+	e.stand, e.calm = standTicks*(1+c.turn()), standTicks
 	c.Campaign()
 	c.settle()
 }
 
-// turn returns how many of the voters that can be reached stand before this one.
+// turn returns how many of those that have a vote and can be reached stand before this one. No two of them
+// have the same turn, or they would split the votes again and again.
 func (c *Core) turn() int {
-	voters := c.members.voters
+	voters := c.members.electors()
 	first := int(uint64(c.group) % uint64(max(1, len(voters))))
 	order := make([]uint64, 0, len(voters)+1)
 	order = append(order, c.want.Preferred)
 	order = append(append(order, voters[first:]...), voters[:first]...)
 	turn := 0
-	for _, id := range order {
+	for i, id := range order {
 		switch {
 		case id == c.replica:
 			return turn
+		case i > 0 && id == c.want.Preferred: // has had its turn
 		case slices.Contains(voters, id) && c.reachable(id):
 			turn++
 		}

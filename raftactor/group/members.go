@@ -41,6 +41,16 @@ func (m *members) votes(replica uint64) bool {
 	return slices.Contains(m.voters, replica) || slices.Contains(m.outgoing, replica)
 }
 
+// electors returns who has a vote, in either half of a joint membership, sorted.
+func (m *members) electors() []uint64 {
+	if !m.joint() {
+		return m.voters
+	}
+	ids := slices.Concat(m.voters, m.outgoing)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // all returns everybody, sorted.
 func (m *members) all() []uint64 {
 	ids := slices.Concat(m.voters, m.outgoing, m.learners)
@@ -95,10 +105,14 @@ func (c *Core) tickMembers() {
 // maybeChangeMembers proposes the next step from the present membership to the one that is wanted. Raft takes
 // one change at a time, and only once the one before is applied; until then there is nothing to do.
 func (c *Core) maybeChangeMembers() {
-	if !c.want.open || !c.leading || c.preparer == nil || len(c.want.Voters) == 0 || c.transferring() {
+	if !c.leading || c.preparer == nil || c.transferring() || !c.members.joint() && !c.wants() {
 		return
 	}
-	if c.members.joint() || c.applied < c.want.proposed {
+	if c.applied < c.want.proposed {
+		return
+	}
+	if c.members.joint() {
+		c.leaveJoint()
 		return
 	}
 	changes, done := c.nextChanges()
@@ -108,8 +122,26 @@ func (c *Core) maybeChangeMembers() {
 	}
 	change := &raftpb.ConfChangeV2{Changes: changes}
 	if len(changes) > 1 {
-		change.Transition = raftpb.ConfChangeTransitionJointImplicit.Enum()
+		change.Transition = raftpb.ConfChangeTransitionJointExplicit.Enum()
 	}
+	c.proposeChange(change)
+}
+
+// wants tells whether the membership may have to be changed.
+func (c *Core) wants() bool { return c.want.open && len(c.want.Voters) > 0 }
+
+// leaveJoint ends a change of the voters. A leader that has no vote afterwards hands its leadership over
+// first. Otherwise it would step down as soon as it knows of the end, while the others may not know yet, and
+// need the vote of a replica that may hold more of the log than they do and cannot stand itself.
+func (c *Core) leaveJoint() {
+	if !slices.Contains(c.members.voters, c.replica) {
+		c.beginTransfer(c.successor(c.members.voters), nil)
+		return
+	}
+	c.proposeChange(&raftpb.ConfChangeV2{})
+}
+
+func (c *Core) proposeChange(change *raftpb.ConfChangeV2) {
 	c.ignore(c.node.ProposeConfChange(change))
 	c.dirty = true
 	c.settle()

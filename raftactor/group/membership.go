@@ -72,6 +72,9 @@ func (a *Actor) performMembership(c *kit.Context, effects *Effects) {
 	if effects.CaughtUp {
 		a.config.Events.Tell(CaughtUp{Group: a.config.Group, Term: a.core.term})
 	}
+	if effects.StopFetch {
+		c.Stop(a.catchup)
+	}
 	for _, one := range effects.CatchUps {
 		a.catchUp(c, one)
 	}

@@ -19,6 +19,7 @@ func (c *Core) noteRole(rd raft.Ready) (lost bool) {
 		return false
 	}
 	if c.leading {
+		c.out.StopFetch, c.install.running = c.install.running, false // a leader has everything
 		c.insync.lead(c.replica)
 		c.want.open, c.want.proposed = len(c.want.Voters) > 0, 0
 	} else {

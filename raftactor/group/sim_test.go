@@ -97,14 +97,15 @@ func (p *preparer) Prepare(request any) applier.Prepared {
 func (m *machine) apply(entries []applier.Entry) map[uint64]any {
 	results := make(map[uint64]any)
 	for _, e := range entries {
-		if e.Index <= m.restored {
-			continue // the state that was fetched has it
+		var number int
+		var text string
+		if _, err := fmt.Sscanf(string(e.Data), "%d:%s", &number, &text); err == nil && e.Index <= m.restored {
+			results[e.Index] = number // the state that was fetched has it
+			continue
 		}
 		if e.Index <= m.index {
 			panic(fmt.Sprintf("applied %d after %d", e.Index, m.index))
 		}
-		var number int
-		var text string
 		if _, err := fmt.Sscanf(string(e.Data), "%d:%s", &number, &text); err != nil || number != len(m.applied) {
 			panic(fmt.Sprintf("applied %q as number %d", e.Data, len(m.applied)))
 		}
@@ -130,6 +131,7 @@ type replica struct {
 	want     *Want
 	fetches  []CatchUp
 	members  MembersChanged
+	restart  bool // the node was started anew, so the others have noticed
 	caughtUp int
 
 	leaders map[uint64]uint64 // term → replica that was ready in it; shared by the cluster
@@ -207,6 +209,10 @@ func (r *replica) run() {
 	for _, one := range e.CatchUps {
 		r.tracef("catch up from %d", one.From)
 		r.fetches = append(r.fetches, one)
+	}
+	if e.StopFetch {
+		r.tracef("stop fetching")
+		r.fetches = nil
 	}
 	for _, p := range e.Positions {
 		r.tracef("position: %d/%d", p.Term, p.Index)
