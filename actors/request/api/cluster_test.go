@@ -41,12 +41,7 @@ func newCluster(t *testing.T, static map[string]string) *cluster {
 	c := &cluster{host: newHost(t)}
 	c.env.Settings.Static = static
 	for id := int32(1); id <= 2; id++ {
-		c.apply(
-			&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
-				Id: id, Directory: append(make([]byte, 15), byte(id)), Rack: fmt.Sprint("r", id-1)[:int(id)],
-				Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: fmt.Sprint("host", id), Port: 9090 + id}},
-			}}},
-		)
+		c.register(id)
 	}
 	planner, err := controller.NewPlanner(hostNode, static, rand.NewChaCha8([32]byte{1}))
 	if err != nil {
@@ -59,6 +54,16 @@ func newCluster(t *testing.T, static map[string]string) *cluster {
 	)
 	c.env.Partitions = c.system.Spawn("partitions", kit.Spec{New: func() kit.Actor { return partitionsOf{c} }})
 	return c
+}
+
+// register makes a broker known.
+func (c *cluster) register(id int32) {
+	c.apply(
+		&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
+			Id: id, Directory: append(make([]byte, 15), byte(id)), Rack: fmt.Sprint("r", id-1)[:min(int(id), 2)],
+			Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: fmt.Sprint("host", id), Port: 9090 + id}},
+		}}},
+	)
 }
 
 // metadataOf stands for the actor "metadata" of a cluster.

@@ -294,26 +294,38 @@ func TestThereIsOneQuorum(t *testing.T) {
 // KIP-951, and the rule that a leader which cannot be reached is none.
 func TestMetadataTellsWhatOtherNodesAnnounce(t *testing.T) {
 	c := spread(t)
+	c.register(3)
 	r := kmsg.NewPtrMetadataRequest()
 	r.Version = 12
 	r.Topics = []kmsg.MetadataRequestTopic{{Topic: pointer("a")}}
 	c.announce(2, 9, 2)
 	got := ask[*kmsg.MetadataResponse](c.host, r)
 	p := got.Topics[0].Partitions[0]
-	if p.Leader != 2 || p.LeaderEpoch != 9 || !slices.Equal(p.ISR, []int32{2}) || len(got.Brokers) != 2 {
+	if p.Leader != 2 || p.LeaderEpoch != 9 || !slices.Equal(p.ISR, []int32{2}) || len(got.Brokers) != 3 {
 		t.Fatalf("got %+v of %+v", p, got.Brokers)
 	}
 	c.env.Alive = func(id int32) bool { return id != 2 }
 	got = ask[*kmsg.MetadataResponse](c.host, r)
 	p = got.Topics[0].Partitions[0]
 	wantCode(t, "a-0", p.ErrorCode, protocol.LeaderNotAvailable)
-	if p.Leader != -1 || p.LeaderEpoch != 9 || !slices.Equal(p.OfflineReplicas, []int32{2}) || len(got.Brokers) != 1 {
+	if p.Leader != -1 || p.LeaderEpoch != 9 || !slices.Equal(p.OfflineReplicas, []int32{2}) || len(got.Brokers) != 2 {
 		t.Fatalf("got %+v of %+v", p, got.Brokers)
 	}
 	d := kmsg.NewPtrDescribeClusterRequest()
 	d.Version, d.EndpointType, d.IncludeFencedBrokers = 2, endpointBrokers, true
 	described := ask[*kmsg.DescribeClusterResponse](c.host, d)
-	if len(described.Brokers) != 2 || described.Brokers[0].IsFenced || !described.Brokers[1].IsFenced {
+	if len(described.Brokers) != 3 || described.Brokers[0].IsFenced || !described.Brokers[1].IsFenced {
 		t.Fatalf("got %+v", described.Brokers)
+	}
+}
+
+func TestABrokerThatIsCutOffTellsOfTheOthers(t *testing.T) {
+	c := spread(t)
+	c.register(3)
+	c.env.Alive = func(int32) bool { return false }
+	r := kmsg.NewPtrMetadataRequest()
+	r.Version = 12
+	if got := ask[*kmsg.MetadataResponse](c.host, r); len(got.Brokers) != 3 {
+		t.Fatalf("got %+v, want all: a client that knows only this broker asks nobody else", got.Brokers)
 	}
 }

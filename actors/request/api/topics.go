@@ -123,9 +123,12 @@ type address struct {
 }
 
 // brokers returns the registered brokers that have an address for clients of a listener: those that can be
-// reached from here, and the others if they are wanted.
+// reached from here, and the others if they are wanted or if they are not the minority. Then it is rather this
+// broker that is cut off, and a client that was told of it alone would ask nobody else who leads, although the
+// others have elected new leaders.
 func (l look) brokers(listener string, dead bool) []address {
 	var found []address
+	dead = dead || !l.majority()
 	for _, broker := range l.image.Brokers() {
 		endpoint, reachable := broker.Endpoint(listener)
 		alive := l.env.IsAlive(broker.ID)
@@ -139,6 +142,17 @@ func (l look) brokers(listener string, dead bool) []address {
 		found = append(found, at)
 	}
 	return found
+}
+
+// majority tells whether most registered brokers can be reached from here.
+func (l look) majority() bool {
+	registered, alive := l.image.Brokers(), 0
+	for _, broker := range registered {
+		if l.env.IsAlive(broker.ID) {
+			alive++
+		}
+	}
+	return 2*alive > len(registered)
 }
 
 // controller returns the broker that takes changes, -1 if none is known or it is not present.
