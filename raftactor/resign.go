@@ -32,8 +32,8 @@ func (h *host) resign(c *kit.Context, m Resign) {
 	h.lookAgain(c)
 }
 
-// goodbye is what a node tells its peers before it stops, as a notice to their hosts. The format has a version
-// as its first byte.
+// goodbye is what a node tells its peers before it stops, as a notice to their hosts. The format has a
+// version as its first byte.
 var goodbye = []byte{1}
 
 func (h *host) sayGoodbye() {

@@ -6,8 +6,9 @@ import (
 )
 
 // workers is the real dispatcher: a goroutine for each actor that has something to do, up to a bound, taken
-// from those that have just become free. A fresh goroutine for each turn would start with a small stack and copy it two or
-// three times on its way down to the actor, which costs 1.5 µs, five times as much as the turn itself.
+// from those that have just become free. A fresh goroutine for each turn would start with a small stack and
+// copy it two or three times on its way down to the actor, which costs 1.5 µs, five times as much as the
+// turn itself.
 //
 // Free workers wait in a stack, so that the ones at the bottom are those that nobody needs; a sweep lets
 // them go. An idle system has no goroutines and no timer.
@@ -111,7 +112,8 @@ func (w *worker) run(p *workers, turn func()) {
 	}
 }
 
-// next returns the turn that has waited the longest. If none waits, the worker is free, or not wanted any more.
+// next returns the turn that has waited the longest. If none waits, the worker is free, or not wanted any
+// more.
 func (p *workers) next(w *worker) (turn func(), wanted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,8 +1,6 @@
 package link
 
 import (
-	"time"
-
 	"github.com/chronik-go/chronik/raftactor/link/wire"
 )
 
@@ -30,22 +28,6 @@ func (p *Peers) Owe(node int32, number uint64) bool {
 	}
 	one.owed.Store(number)
 	return true
-}
-
-// Heard takes a pong that came with a ping of the node. One of an earlier connection says nothing.
-func (p *Peers) Heard(node int32, number uint64) {
-	one := p.peer(node)
-	if one == nil {
-		return
-	}
-	s := one.session.Load()
-	if s == nil {
-		return
-	}
-	now := time.Since(s.born)
-	if sent := time.Duration(number); sent <= now && now-sent < p.options.Silence {
-		s.watch.heard(now)
-	}
 }
 
 // beat returns what a link sends in a beat: the pong that it owes, and a ping.

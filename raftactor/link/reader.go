@@ -54,6 +54,22 @@ func (r *reader) handle(item *wire.Item, now time.Duration) error {
 	return nil
 }
 
+// Heard takes a pong that came with a ping of the node. One of an earlier connection says nothing.
+func (p *Peers) Heard(node int32, number uint64) {
+	one := p.peer(node)
+	if one == nil {
+		return
+	}
+	s := one.session.Load()
+	if s == nil {
+		return
+	}
+	now := time.Since(s.born)
+	if sent := time.Duration(number); sent <= now && now-sent < p.options.Silence {
+		s.watch.heard(now)
+	}
+}
+
 // ping returns a ping with the time, which comes back.
 func (s *session) ping() wire.Item {
 	return wire.Item{Kind: wire.Ping, Number: uint64(time.Since(s.born))}

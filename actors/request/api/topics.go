@@ -123,9 +123,9 @@ type address struct {
 }
 
 // brokers returns the registered brokers that have an address for clients of a listener: those that can be
-// reached from here, and the others if they are wanted or if they are not the minority. Then it is rather this
-// broker that is cut off, and a client that was told of it alone would ask nobody else who leads, although the
-// others have elected new leaders.
+// reached from here, and the others if they are wanted or if they are not the minority. Then it is rather
+// this broker that is cut off, and a client that was told of it alone would ask nobody else who leads,
+// although the others have elected new leaders.
 func (l look) brokers(listener string, dead bool) []address {
 	var found []address
 	dead = dead || !l.majority()

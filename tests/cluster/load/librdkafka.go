@@ -46,8 +46,8 @@ func FindLibrdkafka(ctx context.Context, folder string) (*Librdkafka, error) {
 	return &Librdkafka{Name: "confluent-kafka", python: python, script: path}, os.WriteFile(path, script, 0o600)
 }
 
-// common are the settings of both directions: as impatient as the other client's. Connections to all nodes are
-// kept up, for kcat ends when none is at a time.
+// common are the settings of both directions: as impatient as the other client's. Connections to all nodes
+// are kept up, for kcat ends when none is at a time.
 var common = []string{
 	"enable.sparse.connections=false",
 	"topic.metadata.refresh.fast.interval.ms=20", "reconnect.backoff.ms=20", "reconnect.backoff.max.ms=100",
