@@ -17,8 +17,8 @@
 //	Mailbox   one by one
 //	Blocks    never
 //	Receives  Start, Stop, Describe, Subscribe, SetPeers, Resign (anybody), Deliver, server.Bound,
-//	          link.Greeted, link.Noticed (server), link.Up, link.Down, link.Refused (links), group.Awake (groups),
-//	          walactor.Appended (wal), rebuild, mend, lookAgain, tick (itself)
+//	          link.Greeted, link.Noticed (server), link.Up, link.Down, link.Refused (links), group.Awake
+//	          (groups), walactor.Appended (wal), rebuild, mend, lookAgain, tick (itself)
 //	Sends     Started, Stopped, Described, Resigned (askers), Offline (Spec.Events), group.Step, group.Tick,
 //	          group.NodeChanged, group.Resign (groups), walactor.Append with a tombstone (wal), link.Dial,
 //	          link.SetAddress (links), and what it hears of links to its subscribers
