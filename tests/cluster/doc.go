@@ -5,7 +5,8 @@
 //
 // The usual form of the tests is short. CHRONIK_CLUSTER=full makes them as long as the table says: twenty
 // kills, ten minutes at rest, two gibibytes to copy. With -short, when tests of other packages use the same
-// cores, durations are held to three times their bound; what is counted is never relaxed.
+// cores, durations are held to three times their bound, and a node may warn that it lost a peer or waited for
+// its disk; what is counted is never relaxed.
 //
 // The tests with a broken network need namespaces, so root, and are skipped where there are none. The tests
 // with a librdkafka client need kcat or confluent-kafka for Python (CHRONIK_PYTHON names the interpreter) and

@@ -18,7 +18,7 @@ import (
 
 // answerTime is when a client gives up on a node that takes a request and never answers. Nothing tells a
 // client of a frozen node but its own clock.
-const answerTime = 500 * time.Millisecond
+const answerTime = 300 * time.Millisecond
 
 func TestLeaderFrozen(t *testing.T) {
 	random := seeded(t)
@@ -239,7 +239,7 @@ func TestFollowerFrozen(t *testing.T) {
 	lab.Pass(t.Context(), lead)
 
 	// Halves take turns, so that what else the machine does falls on both.
-	turns, stretch := form(2, 1), form(5*time.Second, time.Minute)
+	turns, stretch := form(2, 1), form(4*time.Second, time.Minute)
 	var well, frozen []load.Window
 	for range turns {
 		well = append(well, watch(t, l, stretch))

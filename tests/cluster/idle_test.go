@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -51,9 +52,39 @@ func atRest(t *testing.T, partitions int32, percent float64, memory int64) {
 	row(t, what+": elections", "0", elections == 0, "%d", elections)
 	row(t, what+": processor of the busiest node", fmt.Sprintf("≤ %g %% of a core", percent),
 		worst <= percent, "%.2f %%", worst)
+	if partitions > 1000 {
+		leadersOf(t, c, names)
+	}
 	if memory > 0 {
 		row(t, what+": memory of the largest node", fmt.Sprintf("≤ %d MiB", memory>>20), resident <= memory, "%d MiB", resident>>20)
 	}
+}
+
+// leadersOf kills a node that leads a third of all partitions: as many groups at rest wake up and elect.
+func leadersOf(t *testing.T, c *lab.Cluster, names []string) {
+	t.Helper()
+	c.CheckLogs() // what follows may be warned of, what was may not
+	c.Expect(linkLost, controllerLost)
+	killed := time.Now()
+	c.Node(2).Kill()
+	count := 0
+	c.Until(lab.Patience, "leaders for all partitions", func(ctx context.Context) error {
+		view, err := c.Node(1).View(ctx, names...)
+		if err != nil {
+			return err
+		}
+		count = 0
+		for _, name := range names {
+			if err := ledByRunning(c, view[name]); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			count += len(view[name])
+		}
+		return nil
+	})
+	took := time.Since(killed)
+	row(t, fmt.Sprintf("one of three nodes with %d partitions killed: leaders for all of them", count),
+		atMost(1500*time.Millisecond), took <= limit(1500*time.Millisecond), "after %s", show(took))
 }
 
 // restless counts the elections since a view was taken.

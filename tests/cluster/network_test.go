@@ -31,14 +31,14 @@ func slowLink(t *testing.T, what string, fault wire.Fault) {
 	lab.Pass(t.Context(), lead)
 	var well, faulty []load.Window
 	for range form(2, 5) {
-		stretch := form(3*time.Second, 20*time.Second)
+		stretch := form(2500*time.Millisecond, 20*time.Second)
 		well = append(well, watch(t, l, stretch))
 		network.SetBoth(leader, follower.ID, fault)
 		faulty = append(faulty, watch(t, l, stretch))
 		network.Heal()
 		c.AwaitInSync(lab.Patience, topic)
 	}
-	well = append(well, watch(t, l, form(3*time.Second, 20*time.Second)))
+	well = append(well, watch(t, l, form(2500*time.Millisecond, 20*time.Second)))
 	compare(t, l, what, 1.3, well, faulty)
 	finish(t, c, l)
 }

@@ -39,6 +39,10 @@ func newCluster(t *testing.T, options lab.Options) *lab.Cluster {
 	if options.Nodes == 0 {
 		options.Nodes = 3
 	}
+	if testing.Short() && !full {
+		// Beside other tests a node gets neither processor nor disk for half a second now and then.
+		options.Warnings = append(options.Warnings, linkLost, controllerLost, wasFrozen)
+	}
 	// The disk is not what is tested, and machines that build are short of it.
 	options.Env = append(options.Env, "CHRONIK_STORAGE_RESERVE_BYTES=0", "CHRONIK_TOPICS_AUTO_CREATE=false")
 	return lab.New(t, options)

@@ -138,7 +138,7 @@ func (c *Cluster) End() {
 		return
 	}
 	c.ended = true
-	c.checkLogs()
+	c.CheckLogs()
 	if c.t.Failed() {
 		c.keepLogs()
 	}

@@ -59,8 +59,8 @@ func (c *Cluster) Expect(messages ...string) {
 	}
 }
 
-// checkLogs fails the test for every kind of warning that was not expected, with the first line of it.
-func (c *Cluster) checkLogs() {
+// CheckLogs fails the test for every kind of warning that was not expected, with the first line of it.
+func (c *Cluster) CheckLogs() {
 	c.t.Helper()
 	for _, n := range c.Nodes {
 		first, counts := make(map[string]string), make(map[string]int)
