@@ -33,7 +33,6 @@ type modelRecord struct {
 	tombstone  bool
 	aborted    bool
 	timestamp  int64
-	producer   int64
 }
 
 // shop is a log under compaction with its model.
