@@ -1,6 +1,10 @@
 package cleaner
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics are the figures of the cleaner. Names are part of what operators rely on.
 type metrics struct {
@@ -10,20 +14,32 @@ type metrics struct {
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		return registered(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
 	}
-	m := &metrics{
+	return &metrics{
 		done:   counter("chronik_compactions_total", "Logs compacted."),
 		failed: counter("chronik_compactions_failed_total", "Compactions that ended with an error."),
 		bytes: counter("chronik_compaction_bytes_total",
 			"Bytes that compaction has read and written."),
 		removed: counter("chronik_compaction_records_removed_total",
 			"Records that compaction has removed."),
-		due: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "chronik_compactions_due", Help: "Logs that were due for a compaction at the last look."}),
+		due: registered(registerer, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "chronik_compactions_due", Help: "Logs that were due for a compaction at the last look."})),
 	}
-	if registerer != nil {
-		registerer.MustRegister(m.done, m.failed, m.bytes, m.removed, m.due)
+}
+
+// registered returns the collector, or the one of the same name that an earlier cleaner of this node has
+// registered: the parent is built anew when it fails, and goes on counting where it was.
+func registered[C prometheus.Collector](registerer prometheus.Registerer, one C) C {
+	if registerer == nil {
+		return one
 	}
-	return m
+	var taken prometheus.AlreadyRegisteredError
+	switch err := registerer.Register(one); {
+	case errors.As(err, &taken):
+		return taken.ExistingCollector.(C)
+	case err != nil:
+		panic("BUG: metric of the cleaner: " + err.Error())
+	}
+	return one
 }
