@@ -156,5 +156,7 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.flush(c)
 	case rejoin:
 		a.onRejoin(c)
+	case forsaken:
+		a.onForsaken(c)
 	}
 }

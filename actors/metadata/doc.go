@@ -14,7 +14,7 @@
 //	receives  Submit, Subscribe, AllocateProducerID, Announce, DescribeQuorum; raftactor.Started,
 //	          raftactor.Described, raftactor.Offline, group.Proposed, group.LeaderChanged, group.CaughtUp,
 //	          group.MembersDescribed; link.Up, link.Down, link.Noticed, link.Incoming, link.Returned; applied,
-//	          tick, flush, rejoin
+//	          tick, flush, rejoin, forsaken
 //	sends     raftactor.Start, raftactor.Describe, raftactor.Subscribe, raftactor.SetPeers; group.Propose,
 //	          group.Want, group.DescribeMembers; link.Call, link.Notice, link.Answer; Submitted, ImageChanged,
 //	          ProducerIDAllocated, QuorumDescribed; raftactor.Offline and Removed to its parent

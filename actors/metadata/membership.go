@@ -152,11 +152,27 @@ func (a *Actor) lead(c *kit.Context, replica uint64, ready bool) {
 		leader = image.ReplicaID(replica).Broker()
 	}
 	a.options.Current.controller.Store(leader)
+	if leader == NoController && a.clustered() {
+		c.After(forsakenAfter, forsaken{})
+	}
 	if a.ready {
 		a.catchUp()
 	}
 	a.flush(c)
 	a.join(c)
+}
+
+// forsakenAfter is how long a broker that knows no leader waits before it asks whether it still belongs to the
+// cluster. It is longer than an election takes.
+const forsakenAfter = 3 * time.Second
+
+// onForsaken asks to be registered again. A broker that was removed while it ran may never hear of it: it
+// leaves the metadata log before it is told that its removal is committed. One that was not loses nothing.
+func (a *Actor) onForsaken(c *kit.Context) {
+	if a.options.Current.Controller() == NoController && a.membership.joined {
+		a.membership.joined = false
+		a.join(c)
+	}
 }
 
 // catchUp tells the subscribers, once, that nothing of the log is missing in the image any more.

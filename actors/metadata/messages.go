@@ -89,6 +89,9 @@ type applied struct {
 // tick makes the actor look at its deadlines.
 type tick struct{}
 
+// forsaken makes the actor look whether it has found a leader meanwhile.
+type forsaken struct{}
+
 // flush makes the actor send what is queued.
 type flush struct{}
 
