@@ -162,8 +162,8 @@ func (a *Actor) lead(c *kit.Context, replica uint64, ready bool) {
 	a.join(c)
 }
 
-// forsakenAfter is how long a broker that knows no leader waits before it asks whether it still belongs to the
-// cluster. It is longer than an election takes.
+// forsakenAfter is how long a broker that knows no leader waits before it asks whether it still belongs to
+// the cluster. It is longer than an election takes.
 const forsakenAfter = 3 * time.Second
 
 // onForsaken asks to be registered again. A broker that was removed while it ran may never hear of it: it

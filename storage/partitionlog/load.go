@@ -50,7 +50,7 @@ func (sp *span) load(mark indexMark) (*loadedIndex, error) {
 		return x, nil
 	}
 	if sp.gone.Load() {
-		return nil, sp.lost()
+		return nil, sp.lostForGood()
 	}
 	x := &loadedIndex{wanted: mark, sinceEntry: -1}
 	read := false

@@ -172,6 +172,14 @@ func (s *Segment) lost() error {
 	return ErrOffsetOutOfRange
 }
 
+// lostForGood is lost for those who have not locked opening. It waits for an exchange that is under way: who
+// hears that the segment was replaced finds a view with the other one.
+func (s *Segment) lostForGood() error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	return s.lost()
+}
+
 func (s *Segment) openFile(create bool) (vfs.File, error) {
 	if s.readOnly {
 		return s.files.fs.Open(s.Name())
