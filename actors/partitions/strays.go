@@ -23,6 +23,9 @@ type stray struct {
 // metadata log, and only touches a directory whose partition.metadata names its topic: anything else is not
 // ours to remove.
 func (a *Actor) clearStrays(c *kit.Context) {
+	if a.image.ClusterID() == "" {
+		return // an image that knows of no cluster knows of no topics
+	}
 	options := a.options.Partition
 	names, err := options.FS.List(options.LogDir)
 	if err != nil && !vfs.IsNotExist(err) {

@@ -53,6 +53,7 @@ func (a *Actor) Receive(c *kit.Context) {
 	switch m := c.Message().(type) {
 	case kit.Started:
 		a.open()
+		c.Parent().Tell(Applied{Incarnation: a.incarnation, Index: a.index}) // the machine is open
 	case kit.Batch:
 		a.turn(c, m)
 	case kit.Stopping:

@@ -90,6 +90,10 @@ func newBench(t *testing.T) *bench {
 		Group: 5, Incarnation: 9, Open: open, Rebuild: true, Log: zerolog.Nop(),
 		Checkpoint: wal.Checkpoint{Index: 3, Term: 1, ConfState: []byte("members"), Machine: []byte("old")},
 	}))
+	b.Run()
+	if got := kittest.Expect[Applied](t, b.core, second); got != (Applied{Incarnation: 9, Index: 3}) {
+		t.Fatalf("got %+v, want the news that the machine is open", got)
+	}
 	return b
 }
 

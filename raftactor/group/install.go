@@ -171,6 +171,7 @@ func (c *Core) tickInstall() {
 // caughtUp is how a replica learns that nothing is missing that was committed before its start.
 type caughtUp struct {
 	told        bool
+	opened      bool   // the machine is, so what applied says is there to see
 	term, index uint64 // what was committed when this replica first heard of the leader of a term
 	appliedTerm uint64 // term of the last entry applied
 }
@@ -191,11 +192,12 @@ func (c *Core) awaitCommit(term, index uint64) {
 // announceCaughtUp reports, once, that this replica has what was committed when it started. It takes two
 // things to be sure. A leader that is new may not know yet what its predecessors have committed, but its own
 // first entry follows all of that; and a leader that has been at it for long had committed this much when it
-// was first heard of.
+// was first heard of. And the machine must be open: what a checkpoint holds counts as applied from the start,
+// but nobody sees it before the machine has read it.
 func (c *Core) announceCaughtUp() {
 	up := &c.caughtUp
 	follows := up.term == c.term && up.appliedTerm == c.term && c.applied >= up.index
-	if !up.told && (c.preparer != nil || follows) {
+	if !up.told && up.opened && (c.preparer != nil || follows) {
 		up.told, c.out.CaughtUp = true, true
 	}
 }

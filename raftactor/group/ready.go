@@ -211,6 +211,7 @@ func (c *Core) Applied(a applier.Applied) {
 	if a.Index > c.handed {
 		panic(fmt.Sprintf("BUG: got applied %d, want at most %d", a.Index, c.handed))
 	}
+	c.caughtUp.opened = true
 	for c.applies.len() > 0 && c.applies.first().index <= a.Index {
 		taken := c.applies.pop()
 		c.noteApplied(taken.index, taken.last)

@@ -166,6 +166,7 @@ func (r *replica) boot(voters []uint64) error {
 		r.machine.restored = r.machine.applied[n-1].index // may be ahead of the checkpoint
 	}
 	r.applies = nil
+	r.core.Applied(applier.Applied{Incarnation: r.incarnation, Index: state.Checkpoint.Index})
 	r.run()
 	return nil
 }
