@@ -24,7 +24,8 @@ run: build ## build and start one node: Kafka on port 9092, data in ./data
 
 test: lint ## lint, every test under the race detector, again with all seeds, then with all hostile clients
 	@[ -n "$(RACE)" ] || echo "no C compiler: testing without the race detector, which needs one"
-	go test $(RACE) -short -timeout 10m $(PACKAGES)
+	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -v '/tests/cluster$$')
+	go test -short -timeout 15m ./tests/cluster
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 

@@ -45,7 +45,7 @@ func limit(d time.Duration) time.Duration {
 // factor is a bound on a ratio that is 1 at best.
 func factor(f float64) float64 {
 	if testing.Short() && !full {
-		return 1 + besideOthers*(f-1)
+		return 1 + 2*besideOthers*(f-1)
 	}
 	return f
 }
