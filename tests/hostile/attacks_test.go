@@ -51,8 +51,8 @@ type attack struct {
 	deeds atomic.Int64
 }
 
-// Attacks by name. A crowd of ten thousand does some two thousand deeds a second: each costs the broker as much
-// as a small request or more, so that more of them would be load, not malice.
+// Attacks by name. A crowd of ten thousand does some 1,700 deeds a second: each costs the broker as much as a
+// small request or more, so that more of them would be load, not malice.
 const (
 	silentKind  = "silent"       // says nothing
 	greetedKind = "greeted"      // asks for the versions, as clients do, and says nothing more
@@ -64,9 +64,9 @@ const (
 var attacks = map[string]*attack{
 	silentKind:  {act: (*attacker).stare},
 	greetedKind: {begin: (*attacker).greet, act: (*attacker).stare},
-	readerKind:  {begin: (*attacker).want, act: (*attacker).sip, pace: 4 * time.Second},
-	writerKind:  {act: (*attacker).dawdle, pace: 4 * time.Second},
-	garbageKind: {act: (*attacker).babble, pace: 2 * time.Second},
+	readerKind:  {begin: (*attacker).want, act: (*attacker).sip, pace: 5 * time.Second},
+	writerKind:  {begin: (*attacker).announce, act: (*attacker).dawdle, pace: 5 * time.Second},
+	garbageKind: {act: (*attacker).babble, pace: 3 * time.Second},
 }
 
 // attacker is one connection.
@@ -125,13 +125,21 @@ func (a *attacker) sip() {
 	}
 }
 
-// largeProduce is shared by all dawdlers, who only read it.
+// crumb is what a slow writer sends at a time.
+const crumb = 100
+
+// largeProduce is shared by all slow writers, who only read it.
 var largeProduce = (&socket{}).request(produceOf(steadyTopic, batchOf(500_000)))
 
-// dawdle sends a large request in crumbs.
+// announce begins a large request.
+func (a *attacker) announce() error {
+	_, err := a.Write(largeProduce[:crumb])
+	return err
+}
+
+// dawdle sends the rest of it in crumbs, but never the last byte: nothing of it may be appended.
 func (a *attacker) dawdle() {
-	const crumb = 100
-	rest := largeProduce[:len(largeProduce)-1] // never the last byte: nothing of it may be appended
+	rest := largeProduce[crumb : len(largeProduce)-1]
 	for first := true; a.turn(first) && len(rest) > 0; first = false {
 		size := min(crumb, len(rest))
 		if _, err := a.Write(rest[:size]); err != nil {

@@ -1,7 +1,6 @@
 package hostile
 
 import (
-	"cmp"
 	"math"
 	"os"
 	"runtime"
@@ -43,28 +42,29 @@ type comparison struct {
 	others float64 // share of the processors that went to processes that are none of this test's
 }
 
-// verdict is the median ratio of those comparisons that others disturbed least, so many, and their share in
-// the worst of them.
-func verdict(all []comparison, count int) (ratio, others float64) {
-	least := slices.SortedFunc(slices.Values(all), func(a, b comparison) int { return cmp.Compare(a.others, b.others) })
-	least = least[:min(count, len(least))]
-	ratios := make([]float64, len(least))
-	for i, one := range least {
-		ratios[i] = one.ratio
+// verdict is the median of the ratios, and of what others took.
+func verdict(all []comparison) (ratio, others float64) {
+	var ratios, shares []float64
+	for _, one := range all {
+		ratios, shares = append(ratios, one.ratio), append(shares, one.others)
 	}
-	slices.Sort(ratios)
-	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2, least[len(least)-1].others
+	return median(ratios), median(shares)
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return (list[(len(list)-1)/2] + list[len(list)/2]) / 2
 }
 
 // TestNormalClientKeepsItsLatency holds ten thousand connections that do all sorts of harm, and compares the
 // normal client's p99 with that of windows without any before and after. Whatever else the machine does
-// disturbs neighbours alike, and the median of several comparisons counts, without any slack. When it is above
-// the bound after a few, more are taken, and of them those count that others disturbed least: a disturbance
-// passes, a broker that lets others wait does not change. Where others take the processors all the time, each
-// microsecond of work is paid for by waiting in their queue, and the ratio says nothing about the broker: there
-// a pass is a pass, and anything else is not judged.
+// disturbs neighbours alike, and the median of all comparisons counts, without any slack. When it is above the
+// bound after a few, more are taken: a disturbance passes, a broker that lets others wait does not change.
+// Where others take the processors all the time, each microsecond of work is paid for by waiting in their
+// queue, and the ratio says little about the broker: there a pass is a pass, four times is a failure, and what
+// is between is not judged.
 func TestNormalClientKeepsItsLatency(t *testing.T) {
-	const most, bound, quiet = 25, 1.5, 0.15
+	const most, bound, quiet, never = 25, 1.5, 0.15, 4
 	fewest := 7
 	if testing.Short() {
 		fewest = 3
@@ -88,7 +88,7 @@ func TestNormalClientKeepsItsLatency(t *testing.T) {
 			t.Logf("p99 %v, under attack %v, then %v: %.2f times; others took %.0f %% of the processors", before,
 				under, after, one.ratio, 100*one.others)
 			all = append(all, one)
-			ratio, disturbed = verdict(all, fewest)
+			ratio, disturbed = verdict(all)
 		} else if turns > most {
 			t.Skip("the attackers do too little: others leave them no processor")
 		}
@@ -98,8 +98,8 @@ func TestNormalClientKeepsItsLatency(t *testing.T) {
 	t.Logf("under %d hostile connections the p99 is %.2f times what it is without", crowd(), ratio)
 	switch {
 	case ratio <= bound:
-	case disturbed > quiet:
-		t.Skipf("not judged: others took up to %.0f %% of the processors", 100*disturbed)
+	case disturbed > quiet && ratio < never:
+		t.Skipf("not judged: others took %.0f %% of the processors", 100*disturbed)
 	default:
 		t.Errorf("the p99 is %.2f times that without attackers, want at most %.1f: %.2f", ratio, bound, all)
 	}
