@@ -16,7 +16,7 @@ import (
 // of compactions, crashes, rebuilds and copies on the crashing file system. Whatever happens, a record may be
 // missing only if a later one of its key is there to see, it is a tombstone, or its transaction was aborted.
 func TestCompactionAgreesWithAModel(t *testing.T) {
-	seeds := uint64(1500)
+	seeds := uint64(400)
 	if testing.Short() {
 		seeds = 4 // one takes seconds under the race detector
 	}
