@@ -117,37 +117,47 @@ func beHorde(address string, orders io.Reader, reports io.Writer) error {
 	if err := becomeIdle(); err != nil {
 		return err
 	}
-	in, out := json.NewDecoder(orders), json.NewEncoder(reports)
-	for {
-		var o order
-		switch err := in.Decode(&o); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
+	out, next := json.NewEncoder(reports), make(chan order)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(next)
+		for in := json.NewDecoder(orders); ; {
+			var o order
+			if err := in.Decode(&o); err != nil {
+				if !errors.Is(err, io.EOF) {
+					failed <- err
+				}
+				return
+			}
+			next <- o
 		}
-		if err := follow(o, address, in, out); err != nil {
+	}()
+	for o := range next {
+		if err := follow(o, address, next, out); err != nil {
 			return err
 		}
 	}
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
 }
 
-// follow attacks until the next order, which must be to rest.
-func follow(o order, address string, in *json.Decoder, out *json.Encoder) error {
+// follow attacks until the next order, which must be to rest, or until there will be none.
+func follow(o order, address string, next <-chan order, out *json.Encoder) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	a, err := assail(ctx, address, o.Hold)
-	if err != nil {
+	a, err := assail(ctx, address, o.Hold, next)
+	if err != nil || a == nil {
 		return err
 	}
 	if err := out.Encode(report{Held: int(a.held.Load())}); err != nil {
 		return err
 	}
-	if err := in.Decode(&o); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil // the test has failed
-		}
-		return err
+	if _, more := <-next; !more {
+		return nil // the test has failed
 	}
 	cancel()
 	a.done.Wait()
@@ -166,8 +176,9 @@ type assault struct {
 	held    atomic.Int64
 }
 
-// assail begins to hold so many connections of each kind and returns when all are open.
-func assail(ctx context.Context, address string, kinds map[string]int) (*assault, error) {
+// assail begins to hold so many connections of each kind and returns when all are open; nil if the orders end
+// before that, as they do when the test is killed.
+func assail(ctx context.Context, address string, kinds map[string]int, next <-chan order) (*assault, error) {
 	a := &assault{address: address, ctx: ctx}
 	total := 0
 	for _, count := range kinds {
@@ -184,7 +195,11 @@ func assail(ctx context.Context, address string, kinds map[string]int) (*assault
 		}
 	}
 	for range total {
-		<-open
+		select {
+		case <-open:
+		case <-next:
+			return nil, nil
+		}
 	}
 	return a, nil
 }
