@@ -15,6 +15,7 @@
 //	├─ partitions              follows the image: one replica for each partition of this node; retention
 //	│  ├─ cleaner              compacts the logs of compacted topics, one at a time, throttled
 //	│  └─ partition-<name>     waiters and leadership of one replica
+//	├─ brokers                 asks other brokers in Kafka's own requests, and answers theirs
 //	├─ groups                  one coordinator for each partition of __consumer_offsets that is led here
 //	│  └─ coordinator-<n>      reads the groups from the log, writes for them, wakes them
 //	│     └─ consumers-<group> one consumer group: members, generations, offsets
@@ -36,6 +37,7 @@
 //	partition                  rebuilt; waiting fetches look again
 //	cleaner                    rebuilt; the compaction under way begins anew
 //	metadata, partitions       rebuilt from the image and the groups that run
+//	brokers                    rebuilt; whoever asked another broker hears of it and asks again
 //	groups                     rebuilt; its coordinators read their groups from the log
 //	coordinator                the same, for one partition of __consumer_offsets
 //	consumers                  its coordinator reads it again from the log; members join again

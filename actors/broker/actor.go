@@ -27,6 +27,7 @@ const (
 	nameRaft       = "raft"
 	nameMetadata   = "metadata"
 	namePartitions = "partitions"
+	nameBrokers    = "brokers"
 	nameGroups     = "groups"
 	nameListener   = "listener-kafka"
 	nameAdmin      = "admin"
@@ -165,7 +166,9 @@ func (a *Actor) onStorageOpened(c *kit.Context, m storage.Opened) {
 	if a.cluster != nil {
 		a.report.peers.Store(a.cluster.peers)
 	}
-	for _, name := range []string{nameRaft, nameMetadata, namePartitions, nameGroups, nameListener, nameAdmin} {
+	for _, name := range []string{
+		nameRaft, nameMetadata, namePartitions, nameBrokers, nameGroups, nameListener, nameAdmin,
+	} {
 		a.spawn(c, name)
 	}
 	a.subscribe(c)

@@ -80,6 +80,7 @@ func (a *Actor) network(c *kit.Context) *raftactor.Network {
 			Services: map[link.Service]kit.Address{
 				link.ServiceMetadata: c.Self().Child(nameMetadata),
 				link.ServiceLeaders:  c.Self().Child(namePartitions),
+				link.ServiceKafka:    c.Self().Child(nameBrokers),
 			},
 		},
 	}

@@ -83,6 +83,7 @@ func (a *Actor) env(c *kit.Context) *request.Env {
 		Leaders:    a.leaders,
 		Metadata:   c.Self().Child(nameMetadata),
 		Partitions: c.Self().Child(namePartitions),
+		Brokers:    c.Self().Child(nameBrokers),
 		Groups:     c.Self().Child(nameGroups),
 		Disk:       a.storage.Space,
 		Settings: request.Settings{
@@ -116,6 +117,8 @@ func (a *Actor) spawn(c *kit.Context, name string) {
 		c.Spawn(name, spec)
 	case namePartitions:
 		c.Spawn(name, a.partitionsSpec(c))
+	case nameBrokers:
+		c.Spawn(name, a.brokersSpec())
 	case nameGroups:
 		c.Spawn(name, a.groupsSpec(c))
 	case nameListener:

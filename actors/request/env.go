@@ -25,6 +25,7 @@ type Env struct {
 	Alive      func(int32) bool    // whether a broker can be reached from here; nil: every one can
 	Metadata   kit.Address         // actor "metadata"
 	Partitions kit.Address         // actor "partitions"
+	Brokers    kit.Address         // actor "brokers": asks any broker in Kafka's requests
 	Groups     kit.Address         // actor "groups"
 	Disk       Disk
 	Settings   Settings

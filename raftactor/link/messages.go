@@ -14,6 +14,7 @@ const (
 	ServiceMetadata Service = 1
 	ServiceLeaders  Service = 2
 	ServiceGroups   Service = 3 // the host of the raft groups
+	ServiceKafka    Service = 4 // requests of Kafka between brokers
 )
 
 // Dial tells a link to connect now, with the shortest back-off from now on. Instance may say which process

@@ -26,6 +26,7 @@ var ladder = [][]string{
 	{"actors/metadata/image/config"},
 	{"actors/metadata/image"},
 	{"actors/metadata/metadatapb"},
+	{"actors/brokers"},
 	{"raftactor"},
 	{"raftactor/group"},
 	{"raftactor/catchup"},

@@ -74,6 +74,12 @@ func index(handlers []handler) map[int16]handler {
 	return found
 }
 
+// Serves tells whether Handle knows an API: all but produce and fetch, whose actors the connections have.
+func Serves(key int16) bool {
+	_, known := byKey[key]
+	return known
+}
+
 // Handle answers a parsed request: with a response, or with a task for an actor of package call. Exactly
 // one of them is not nil. It panics on a key that is not in the table, which the parser does not let pass.
 func Handle(env *request.Env, client request.Client, r *protocol.Request) (kmsg.Response, call.Task) {
