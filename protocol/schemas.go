@@ -114,6 +114,13 @@ var generalSchemas = map[int16]*schema{
 		boolean,
 	}, nil},
 	int16(kmsg.DescribeCluster): {0, []field{boolean, int8Of.from(1), boolean.from(2)}, nil},
+	int16(kmsg.WriteTxnMarkers): {1, []field{
+		listOf[kmsg.WriteTxnMarkersRequestMarker](
+			int64Of, int16Of, boolean,
+			listOf[kmsg.WriteTxnMarkersRequestMarkerTopic](text, plain[int32](int32Of)),
+			int32Of, int8Of.from(2),
+		),
+	}, nil},
 	int16(kmsg.DescribeProducers): {0, []field{
 		listOf[kmsg.DescribeProducersRequestTopic](text, plain[int32](int32Of)),
 	}, nil},

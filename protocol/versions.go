@@ -29,6 +29,7 @@ var served = []APIVersion{
 	{int16(kmsg.DeleteRecords), 0, 2},
 	{int16(kmsg.InitProducerID), 0, 5},
 	{int16(kmsg.OffsetForLeaderEpoch), 2, 4},
+	{int16(kmsg.WriteTxnMarkers), 1, 2},
 	{int16(kmsg.DescribeConfigs), 1, 4},
 	{int16(kmsg.AlterConfigs), 0, 2},
 	{int16(kmsg.DescribeLogDirs), 1, 5},

@@ -22,6 +22,7 @@
 //
 //	request             result                when
 //	Append              Appended              the batch is committed, or was there already
+//	EndTransaction      EndedTransaction      the marker of a transaction is committed
 //	DeleteRecords       DeletedRecords        the log start has moved, or was there already
 //	DescribeProducers   DescribedProducers    at once, out of the leader's table
 //
@@ -35,9 +36,9 @@
 //	command  | 0xff | version 1 | kind | protocol fields ... |
 //	           kind 1: new log start offset, int64 big endian
 //
-// The leader's Preparer checks sequences and stamps offsets against the tail of the log (applied plus
-// proposed); the Machine appends what is committed. Both run the same producer rules, so every replica
-// ends in the same state.
+// The leader's Preparer checks sequences and transactions and stamps offsets against the tail of the log
+// (applied plus proposed); the Machine appends what is committed. Both run the same producer rules, so every
+// replica ends in the same state.
 //
 // A replica that is too far behind for the entries of the group gets the missing range of offsets out of
 // another replica's segments (restore.go); the pieces are partitionlog's.

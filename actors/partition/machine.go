@@ -41,7 +41,7 @@ func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool)
 }
 
 // Apply implements applier.Machine. Neighbouring batches become one write; the result of a batch is an
-// Appended, that of a command a DeletedRecords, that of Raft's empty entry nil.
+// Appended or an EndedTransaction, that of a command a DeletedRecords, that of Raft's empty entry nil.
 func (m *Machine) Apply(entries []applier.Entry) ([]any, error) {
 	if err := m.reconfigure(); err != nil {
 		return nil, err
@@ -82,10 +82,18 @@ func (m *Machine) applyBatches(entries []applier.Entry, first int, results []any
 	}
 	start := m.log.View().Start()
 	for i, one := range m.run {
-		results[first+i] = Appended{BaseOffset: one.BaseOffset(), AppendTime: appendTime(one), LogStart: start}
+		results[first+i] = resultOf(one, start)
 	}
 	clear(m.run)
 	return next, nil
+}
+
+// resultOf returns the result of a batch that was applied.
+func resultOf(b batch.Batch, start protocol.Offset) any {
+	if b.IsControl() {
+		return EndedTransaction{Offset: b.BaseOffset()}
+	}
+	return Appended{BaseOffset: b.BaseOffset(), AppendTime: appendTime(b), LogStart: start}
 }
 
 // applyCommand applies a command and returns its result.
@@ -119,11 +127,14 @@ func (m *Machine) Lead(term uint64) applier.Preparer {
 		panic(fmt.Sprintf("BUG: got to lead %s in term %d while its producers are behind, want all applied",
 			m.replica.Name(), term))
 	}
+	producers := m.log.Producers()
+	m.replica.transactions.reset(producers)
 	return &Preparer{
 		epoch:     protocol.LeaderEpoch(term),
 		next:      m.log.View().End(),
 		start:     m.log.View().Start(),
-		producers: m.log.Producers(),
+		producers: producers,
+		known:     &m.replica.transactions,
 	}
 }
 

@@ -15,6 +15,9 @@ type Append struct {
 	// AppendTime is what the topic's message.timestamp.type=LogAppendTime put into the batch, in
 	// milliseconds since the epoch; -1 under CreateTime.
 	AppendTime int64
+	// Verification comes from Replica.Verify with a transactional batch. nil is enough once the transaction has
+	// begun in this partition.
+	Verification *Verification
 }
 
 // Appended is the result of an Append: the batch is committed and readable.
@@ -23,6 +26,20 @@ type Appended struct {
 	AppendTime int64 // milliseconds; -1 under CreateTime
 	LogStart   protocol.Offset
 	Duplicate  bool // the batch was there already; BaseOffset is where it first went
+}
+
+// EndTransaction is the request of a group.Propose that appends the marker which commits or aborts a
+// transaction of a producer. Time is in milliseconds since the epoch.
+type EndTransaction struct {
+	partitionlog.TransactionMarker
+	Commit bool
+	Time   int64
+}
+
+// EndedTransaction is the result of EndTransaction: the marker is committed at an offset, and its effects are
+// visible.
+type EndedTransaction struct {
+	Offset protocol.Offset
 }
 
 // DeleteRecords is the request of a group.Propose that raises the log start offset (KIP-107). Offset -1

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 )
@@ -19,6 +20,7 @@ type Preparer struct {
 	next      protocol.Offset
 	start     protocol.Offset
 	producers *partitionlog.Producers
+	known     *transactions // what is shown of producers
 }
 
 var _ applier.Preparer = (*Preparer)(nil)
@@ -28,6 +30,8 @@ func (p *Preparer) Prepare(request any) applier.Prepared {
 	switch r := request.(type) {
 	case Append:
 		return p.prepareAppend(r)
+	case EndTransaction:
+		return p.prepareEndTransaction(r)
 	case DeleteRecords:
 		return p.prepareDeleteRecords(r)
 	case DescribeProducers:
@@ -41,23 +45,54 @@ func (p *Preparer) Prepare(request any) applier.Prepared {
 // duplicate waits until the original is committed: it may still be on its way.
 func (p *Preparer) prepareAppend(r Append) applier.Prepared {
 	b := r.Batch
-	if b.ProducerID() >= 0 {
-		original, err := p.producers.Check(b)
-		if err != nil {
-			return applier.Prepared{Err: err}
-		}
-		if original != nil {
-			return applier.Prepared{Wait: true, Answer: Appended{
-				BaseOffset: original.BaseOffset, AppendTime: r.AppendTime, LogStart: p.start, Duplicate: true,
-			}}
+	original, err := p.producers.Check(b)
+	if original != nil {
+		return applier.Prepared{Wait: true, Answer: Appended{
+			BaseOffset: original.BaseOffset, AppendTime: r.AppendTime, LogStart: p.start, Duplicate: true,
+		}}
+	}
+	if err == nil && b.IsTransactional() {
+		err = p.admit(r)
+	}
+	if err != nil {
+		return applier.Prepared{Err: err}
+	}
+	return p.stamp(b)
+}
+
+// admit lets a transactional batch pass that is part of a transaction that has begun here, or that may begin
+// one.
+func (p *Preparer) admit(r Append) error {
+	id, epoch := r.Batch.ProducerID(), r.Batch.ProducerEpoch()
+	if !p.producers.InTransaction(id, epoch) {
+		if err := p.known.admit(r.Batch, r.Verification, p.producers.Wrote(id)); err != nil {
+			return err
 		}
 	}
+	p.known.begun(id, epoch)
+	return nil
+}
+
+// stamp gives a batch its place.
+func (p *Preparer) stamp(b batch.Batch) applier.Prepared {
 	b.Stamp(p.next, p.epoch)
-	if b.ProducerID() >= 0 {
-		p.producers.Update(b)
-	}
+	p.producers.Update(b)
 	p.next = b.NextOffset()
 	return applier.Prepared{Data: b}
+}
+
+// prepareEndTransaction composes the marker. It is written whether a transaction is open here or not: that of
+// a partition to which nothing was written ends too, and a marker may come twice.
+func (p *Preparer) prepareEndTransaction(r EndTransaction) applier.Prepared {
+	if err := p.producers.CheckMarker(r.TransactionMarker); err != nil {
+		return applier.Prepared{Err: err}
+	}
+	p.known.ended(r.ProducerID)
+	return p.stamp(batch.Build(batch.Options{
+		Producer:      &batch.Producer{ID: r.ProducerID, Epoch: r.ProducerEpoch, Sequence: batch.NoSequence},
+		Transactional: true,
+		Control:       true,
+	}, batch.Marker(r.Commit, r.CoordinatorEpoch, r.Time)))
 }
 
 // prepareDeleteRecords checks the wanted log start against the tail. KIP-107 allows offsets up to the

@@ -33,6 +33,8 @@ type Replica struct {
 	config     atomic.Pointer[Config]
 	watched    atomic.Bool
 	offline    atomic.Bool
+
+	transactions transactions
 }
 
 // NewReplica returns the handle of a replica whose log is not open yet. The caller fills in the rest before

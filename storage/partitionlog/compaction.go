@@ -121,12 +121,10 @@ func (c *Compaction) begin() error {
 
 // firstOpen returns the first offset of the oldest open transaction, or the given offset if there is none.
 func (t *Producers) firstOpen(none protocol.Offset) protocol.Offset {
-	t.each(func(p *producer) {
-		if p.txnFirstOffset != noOffset {
-			none = min(none, p.txnFirstOffset)
-		}
-	})
-	return none
+	if len(t.open) == 0 {
+		return none
+	}
+	return min(none, t.open[0].first)
 }
 
 // Step goes on until about so many bytes have been read or written and returns how many it were. The

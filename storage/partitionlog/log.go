@@ -94,6 +94,7 @@ func (l *Log) usable() error {
 func (l *Log) publish() {
 	v := &View{
 		segments: l.segments, start: l.start, end: l.end, sealed: l.sealed, epochs: l.epochs,
+		stable: l.producers.open.stable(l.start, l.end),
 		active: activeView{
 			size: l.active.size, maxTimestamp: l.active.maxTimestamp, maxOffset: l.active.maxOffset,
 			mark: l.active.current, index: l.active.indexes, tail: l.tail,

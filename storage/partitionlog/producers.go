@@ -75,6 +75,7 @@ type Producers struct {
 	buckets []*bucket // a power of two
 	count   int
 	limit   int
+	open    openTransactions
 	owner   *ownership // marks the buckets that only this table uses
 	version uint64     // counts changes
 }
@@ -132,14 +133,38 @@ func (t *Producers) find(id int64) *producer {
 //	its epoch is below the one we know                     INVALID_PRODUCER_EPOCH
 //	a new epoch does not begin with sequence 0             OUT_OF_ORDER_SEQUENCE_NUMBER
 //	its sequence does not follow the last one              OUT_OF_ORDER_SEQUENCE_NUMBER
+//	it is not part of the producer's open transaction      INVALID_TXN_STATE
 //
 // A producer that is not known may begin with any sequence: its records may have been deleted, or its state
-// expired (KIP-360).
+// expired (KIP-360). A batch without a sequence, as coordinators write them, is judged by its epoch alone and
+// is never a duplicate.
 func (t *Producers) Check(b batch.Batch) (duplicateOf *BatchMeta, err error) {
 	if !b.HasProducer() {
 		return nil, nil
 	}
-	return t.CheckSequence(b.ProducerID(), b.ProducerEpoch(), b.BaseSequence(), b.LastSequence())
+	id, epoch := b.ProducerID(), b.ProducerEpoch()
+	if b.BaseSequence() == batch.NoSequence {
+		err = t.checkEpoch(id, epoch)
+	} else {
+		duplicateOf, err = t.CheckSequence(id, epoch, b.BaseSequence(), b.LastSequence())
+	}
+	if duplicateOf != nil || err != nil {
+		return duplicateOf, err
+	}
+	if p := t.find(id); p != nil && p.txnFirstOffset != noOffset && !b.IsTransactional() {
+		return nil, protocol.Errorf(protocol.InvalidTxnState,
+			"producer %d has an open transaction, which the batch is not part of", id)
+	}
+	return nil, nil
+}
+
+// checkEpoch fences older epochs of a producer.
+func (t *Producers) checkEpoch(id int64, epoch int16) error {
+	if p := t.find(id); p != nil && epoch < p.epoch {
+		return protocol.Errorf(protocol.InvalidProducerEpoch,
+			"epoch of producer %d is %d, which is below the last seen epoch %d", id, epoch, p.epoch)
+	}
+	return nil
 }
 
 // CheckSequence is Check for a batch of which the parts are given.
@@ -150,9 +175,8 @@ func (t *Producers) CheckSequence(
 	if p == nil {
 		return nil, nil
 	}
-	if epoch < p.epoch {
-		return nil, protocol.Errorf(protocol.InvalidProducerEpoch,
-			"epoch of producer %d is %d, which is below the last seen epoch %d", id, epoch, p.epoch)
+	if err := t.checkEpoch(id, epoch); err != nil {
+		return nil, err
 	}
 	if epoch > p.epoch {
 		if first != 0 {
@@ -190,11 +214,13 @@ func (t *Producers) Update(b batch.Batch) {
 	p.lastTimestamp = b.MaxTimestamp()
 	if b.IsControl() {
 		p.coordinatorEpoch = coordinatorEpoch(b)
+		t.open = t.open.without(p.id, p.txnFirstOffset)
 		p.txnFirstOffset = noOffset
 	} else {
 		p.remember(BatchMeta{b.BaseOffset(), b.LastOffset(), b.LastSequence(), b.MaxTimestamp()})
 		if b.IsTransactional() && p.txnFirstOffset == noOffset {
 			p.txnFirstOffset = b.BaseOffset()
+			t.open = t.open.with(p.id, p.txnFirstOffset)
 		}
 	}
 	t.version++
@@ -230,6 +256,9 @@ func (t *Producers) change(id int64) *producer {
 
 // insert adds a producer that is not in the table.
 func (t *Producers) insert(p producer) *producer {
+	if p.txnFirstOffset != noOffset {
+		t.open = t.open.with(p.id, p.txnFirstOffset)
+	}
 	if t.count >= len(t.buckets)*producersPerBucket {
 		t.grow()
 	}

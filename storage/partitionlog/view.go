@@ -12,6 +12,7 @@ import (
 type View struct {
 	segments   []*Segment // ascending, never empty; the last one is the active segment
 	start, end protocol.Offset
+	stable     protocol.Offset
 	sealed     int64 // bytes of all segments but the active one
 	epochs     epochs
 	active     activeView
@@ -47,10 +48,9 @@ func (v *View) Start() protocol.Offset { return v.start }
 // committed.
 func (v *View) End() protocol.Offset { return v.end }
 
-// LastStable returns the offset before which no transaction is open. Until the broker coordinates
-// transactions that is the end; with them it becomes the first offset of the oldest open one, which
-// Producers knows.
-func (v *View) LastStable() protocol.Offset { return v.end }
+// LastStable returns the offset before which no transaction is open: the first record of the oldest open one,
+// else the end.
+func (v *View) LastStable() protocol.Offset { return v.stable }
 
 // Size returns the bytes of all segments, including what lies below the log start in the first one.
 func (v *View) Size() int64 { return v.sealed + v.active.size }

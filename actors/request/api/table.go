@@ -43,6 +43,7 @@ var handlers = []handler{
 	{key: kmsg.DeleteRecords, waiting: deleteRecords},
 	{key: kmsg.InitProducerID, immediate: initProducerIDNow, waiting: initProducerID},
 	{key: kmsg.OffsetForLeaderEpoch, immediate: offsetForLeaderEpoch},
+	{key: kmsg.WriteTxnMarkers, waiting: writeTxnMarkers},
 	{key: kmsg.DescribeConfigs, immediate: describeConfigs},
 	{key: kmsg.AlterConfigs, waiting: alterConfigs},
 	{key: kmsg.DescribeLogDirs, waiting: describeLogDirs},

@@ -1,0 +1,160 @@
+package partition
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
+	"github.com/chronik-go/chronik/storage/partitionlog"
+)
+
+// Verification is the permission to begin a transaction in a partition, once the coordinator has said that
+// the partition is part of it (KIP-890). It is good until the transaction has begun here or a marker came.
+type Verification struct{ _ byte }
+
+// transactions is what others than the group need to know of transactions at a leader: which are open as of
+// the tail of its log, and which are being verified. The leader's Preparer keeps it; anybody reads it.
+//
+// Without verification a record that comes late, after its transaction was ended, would begin a transaction
+// that the coordinator knows nothing of and that nobody would ever end. So before the first record of a
+// transaction the coordinator is asked whether the partition belongs to it:
+//
+//  1. a Verification is noted here
+//  2. the coordinator answers that the transaction is going on and that the partition belongs to it
+//  3. the append comes with the Verification
+//
+// If a marker is written between 2 and 3 it takes the Verification away, and the append is refused. A marker
+// that was written before 1 belongs to an earlier transaction, since the coordinator answered after it.
+type transactions struct {
+	open      sync.Map // producer id → epoch
+	verifying sync.Map // producer id → *verifying
+	count     atomic.Int64
+}
+
+// verifying is immutable: it is replaced by what the next batch makes of it.
+type verifying struct {
+	verification *Verification
+	epoch        int16
+	lowest       int32 // of the first sequence numbers of the batches with this epoch
+	first        bool  // the first batch of an epoch must have sequence 0, see Verify
+	since        int64 // milliseconds since the epoch
+}
+
+// The verifications of one replica are bounded: past the number, those that are older than any request can be
+// are forgotten. A client that makes up producer ids finds that the partition takes no new transactions for
+// that long, and everybody else who wants to begin one is asked to try again.
+const (
+	maxVerifications  = 10_000
+	verificationAgeMs = 60_000
+)
+
+// Verify returns what an append needs that may be the first of its transaction, nil if the transaction has
+// begun here. The caller asks the coordinator before he uses it. first says that the protocol of the producer
+// raises the epoch with every transaction, so that one that nobody knows begins with sequence 0. now is in
+// milliseconds since the epoch.
+func (r *Replica) Verify(producer int64, epoch int16, sequence int32, first bool, now int64,
+) (*Verification, error) {
+	t := &r.transactions
+	if known, open := t.open.Load(producer); open {
+		switch known := known.(int16); {
+		case epoch == known:
+			return nil, nil
+		case epoch < known:
+			return nil, protocol.Errorf(protocol.InvalidProducerEpoch,
+				"epoch of producer %d is %d, which is below the last seen epoch %d", producer, epoch, known)
+		}
+	}
+	for {
+		before, known := t.verifying.Load(producer)
+		if !known {
+			if !t.room(now) {
+				return nil, protocol.Errorf(protocol.NotEnoughReplicas, "too many transactions begin at once")
+			}
+			fresh := &verifying{&Verification{}, epoch, sequence, first, now}
+			if _, raced := t.verifying.LoadOrStore(producer, fresh); !raced {
+				t.count.Add(1)
+				return fresh.verification, nil
+			}
+			continue
+		}
+		next := before.(*verifying).with(epoch, sequence, now)
+		if t.verifying.CompareAndSwap(producer, before, next) {
+			return next.verification, nil
+		}
+	}
+}
+
+// with returns what one batch more makes of it.
+func (v *verifying) with(epoch int16, sequence int32, now int64) *verifying {
+	next := *v
+	next.since = now
+	if epoch > v.epoch || epoch == v.epoch && sequence < v.lowest {
+		next.epoch, next.lowest = epoch, sequence
+	}
+	return &next
+}
+
+// room tells whether one more verification may be noted, and makes room if that is possible.
+func (t *transactions) room(now int64) bool {
+	if t.count.Load() < maxVerifications {
+		return true
+	}
+	t.verifying.Range(func(producer, one any) bool {
+		if now-one.(*verifying).since > verificationAgeMs && t.verifying.CompareAndDelete(producer, one) {
+			t.count.Add(-1)
+		}
+		return true
+	})
+	return t.count.Load() < maxVerifications
+}
+
+// reset begins anew with the open transactions of a new leader.
+func (t *transactions) reset(producers *partitionlog.Producers) {
+	t.open.Clear()
+	producers.EachOpen(func(id int64, epoch int16) { t.open.Store(id, epoch) })
+	t.verifying.Range(func(producer, _ any) bool {
+		t.forget(producer.(int64))
+		return true
+	})
+}
+
+// begun notes that a transactional batch was appended.
+func (t *transactions) begun(id int64, epoch int16) {
+	t.open.Store(id, epoch)
+	t.forget(id)
+}
+
+// ended notes that a marker was appended.
+func (t *transactions) ended(id int64) {
+	t.open.Delete(id)
+	t.forget(id)
+}
+
+func (t *transactions) forget(id int64) {
+	if _, known := t.verifying.LoadAndDelete(id); known {
+		t.count.Add(-1)
+	}
+}
+
+// admit tells whether a transactional batch may begin a transaction, by the rules of Kafka's UnifiedLog and
+// ProducerAppendInfo. wrote says that the producer's earlier batches are known.
+func (t *transactions) admit(b batch.Batch, with *Verification, wrote bool) error {
+	known, _ := t.verifying.Load(b.ProducerID())
+	v, _ := known.(*verifying)
+	if v == nil || v.verification != with {
+		return protocol.Errorf(protocol.InvalidTxnState, "the batch is not part of a transaction that is going on")
+	}
+	first := b.BaseSequence()
+	switch {
+	case first == batch.NoSequence:
+		return nil
+	case v.first && first != 0 && !wrote:
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"first sequence of producer %d, which is not known here, is %d, not 0", b.ProducerID(), first)
+	case first > v.lowest:
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"sequence %d of producer %d comes before %d, which was seen earlier", first, b.ProducerID(), v.lowest)
+	}
+	return nil
+}
