@@ -38,6 +38,8 @@ const (
 	abandonTime = 5 * time.Second
 	// electionTime bounds how long a start waits for the leaders of the partitions.
 	electionTime = 5 * time.Second
+	// maxNamed bounds how many of the partitions without a leader a warning names.
+	maxNamed = 10
 )
 
 // errStopping answers who waits for a node that is being stopped.
@@ -131,7 +133,7 @@ func (a *Actor) Receive(c *kit.Context) {
 	case partitions.LeadersReady:
 		a.serve(c)
 	case electionOver:
-		a.serve(c)
+		a.onElectionOver(c)
 	case Await:
 		a.onAwait(m)
 	case kit.ChildFailed:
@@ -231,6 +233,24 @@ func (a *Actor) awaitLeaders(c *kit.Context, i *image.Image) {
 	}
 	c.After(electionTime, electionOver{})
 	c.Self().Child(namePartitions).Tell(ask)
+}
+
+// onElectionOver lets clients in though some partitions have no leader that this node knows of, and says which.
+func (a *Actor) onElectionOver(c *kit.Context) {
+	if a.phase != joining {
+		return
+	}
+	var missing []string
+	for topic := range a.current.Image().Topics() {
+		for _, p := range topic.Partitions {
+			if l := a.leaders.Of(p.Group); !l.Ready {
+				missing = append(missing, fmt.Sprintf("%s-%d (node %d, epoch %d)", topic.Name, p.Index, l.Node, l.Epoch))
+			}
+		}
+	}
+	c.Log().Warn().Int("partitions", len(missing)).Strs("first", missing[:min(len(missing), maxNamed)]).
+		Dur("waited", electionTime).Msg("serving though partitions have no leader yet")
+	a.serve(c)
 }
 
 // serve lets clients in.
