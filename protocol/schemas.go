@@ -113,6 +113,11 @@ var generalSchemas = map[int16]*schema{
 		),
 		boolean,
 	}, nil},
+	int16(kmsg.UpdateFeatures): {0, []field{
+		int32Of,
+		listOf[kmsg.UpdateFeaturesRequestFeatureUpdate](text, int16Of, boolean.until(0), int8Of.from(1)),
+		boolean.from(1),
+	}, nil},
 	int16(kmsg.DescribeCluster): {0, []field{boolean, int8Of.from(1), boolean.from(2)}, nil},
 	int16(kmsg.WriteTxnMarkers): {1, []field{
 		listOf[kmsg.WriteTxnMarkersRequestMarker](

@@ -41,6 +41,7 @@ var served = []APIVersion{
 	{int16(kmsg.ListPartitionReassignments), 0, 0},
 	{int16(kmsg.OffsetDelete), 0, 0},
 	{int16(kmsg.DescribeQuorum), 0, 2},
+	{int16(kmsg.UpdateFeatures), 0, 2},
 	{int16(kmsg.DescribeCluster), 0, 2},
 	{int16(kmsg.DescribeProducers), 0, 0},
 	{int16(kmsg.UnregisterBroker), 0, 0},

@@ -21,6 +21,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	kafka "github.com/chronik-go/chronik/actors/metadata/image/config"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/actors/partitions"
 	"github.com/chronik-go/chronik/actors/request"
@@ -165,6 +166,8 @@ func (a *Actor) metadataSpec(c *kit.Context) (kit.Spec, error) {
 		Endpoints: endpoints,
 		Rack:      settings.Rack,
 		ClusterID: a.storage.Dir.ClusterID(),
+		Features:  features.Initial(),
+		Supported: features.Supported(),
 		Static:    staticConfigs(settings),
 		FS:        a.options.FS,
 		Dir:       a.storage.Dir.Path("metadata"),

@@ -10,6 +10,7 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/controller"
 	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
 	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/raftactor/link"
@@ -24,6 +25,7 @@ type Options struct {
 	Rack      string
 	ClusterID string            // that the data directory belongs to; "" lets a new cluster draw one
 	Features  map[string]int32  // levels that a new cluster begins with
+	Supported features.Ranges   // levels that this broker serves
 	Static    map[string]string // configs of the configuration file by Kafka's names
 	FS        vfs.FS
 	Dir       string      // of the metadata snapshots

@@ -216,6 +216,7 @@ func (a *Actor) join(c *kit.Context) {
 			Rack:      a.options.Rack,
 			Raft:      a.options.RaftAddress,
 			Empty:     !a.started,
+			Features:  a.options.Supported,
 		})
 	}
 }

@@ -25,6 +25,7 @@ var ladder = [][]string{
 	{"actors/metadata/controller"},
 	{"actors/metadata/image/config"},
 	{"actors/metadata/image"},
+	{"actors/metadata/image/features"},
 	{"actors/metadata/metadatapb"},
 	{"actors/brokers"},
 	{"raftactor"},

@@ -29,6 +29,9 @@ func (p *Planner) registerBroker(tail *image.Image, r RegisterBroker) (*metadata
 		return nil, refuse(protocol.InvalidRegistration, "Broker %d was removed from the cluster: "+
 			"empty its data directory to let it join again.", r.ID)
 	}
+	if err := fitting(tail, r.Features); err != nil {
+		return nil, err
+	}
 	return &metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: registration(r)}}, nil
 }
 
@@ -39,6 +42,7 @@ func registration(r RegisterBroker) *metadatapb.RegisterBroker {
 		Rack:      r.Rack,
 		Raft:      r.Raft,
 		Empty:     r.Empty,
+		Features:  image.RangesProto(r.Features),
 	}
 	for _, endpoint := range r.Endpoints {
 		register.Endpoints = append(register.Endpoints, image.EndpointProto(endpoint))

@@ -38,6 +38,9 @@ func EncodeRequest(request any) (*metadatapb.Question, bool) {
 	case AllocateProducerIDs:
 		return &metadatapb.Question{Kind: &metadatapb.Question_AllocateProducerIds{
 			AllocateProducerIds: &metadatapb.AllocateProducerIds{Broker: r.Broker, Count: r.Count}}}, true
+	case UpdateFeatures:
+		return &metadatapb.Question{Kind: &metadatapb.Question_UpdateFeatures{
+			UpdateFeatures: encodeUpdateFeatures(r)}}, true
 	}
 	return encodeReassignment(request)
 }
@@ -88,6 +91,8 @@ func DecodeRequest(q *metadatapb.Question) (any, error) {
 		return AllocateProducerIDs{
 			Broker: k.AllocateProducerIds.GetBroker(), Count: k.AllocateProducerIds.GetCount(),
 		}, nil
+	case *metadatapb.Question_UpdateFeatures:
+		return decodeUpdateFeatures(k.UpdateFeatures), nil
 	}
 	return decodeReassignment(q)
 }
@@ -232,5 +237,6 @@ func decodeRegistration(encoded *metadatapb.RegisterBroker) (any, error) {
 		Rack:      encoded.GetRack(),
 		Raft:      encoded.GetRaft(),
 		Empty:     encoded.GetEmpty(),
+		Features:  image.Ranges(encoded.GetFeatures()),
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/metadata/controller"
 	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
 	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
 )
 
@@ -21,6 +22,7 @@ func requests() []any {
 		controller.AlterConfig{Topic: "a", Broker: 3, AllBrokers: true, Replace: true, ValidateOnly: true,
 			Changes: []controller.Change{{Name: "x", Operation: controller.Subtract, Value: "v"}}},
 		controller.RegisterBroker{ID: 3, Directory: [16]byte{9}, Rack: "r", Raft: "h:1", Empty: true,
+			Features:  features.Ranges{"f": {Min: 1, Max: 2}},
 			Endpoints: []image.Endpoint{{Listener: "L", Host: "h", Port: 1, SecurityProtocol: "PLAINTEXT"}}},
 		controller.UnregisterBroker{ID: 3},
 		controller.ExpectBroker{ID: 3, Raft: "h:1", Kafka: "h:2"},
@@ -32,6 +34,8 @@ func requests() []any {
 		controller.CompleteReassignment{ID: id, Partition: 3, Target: []image.ReplicaID{1 << 32, 2 << 32}},
 		controller.Drain{Broker: 3, Force: true},
 		controller.Rebalance{},
+		controller.UpdateFeatures{ValidateOnly: true, Updates: []features.Update{
+			{Name: "f", Level: 2, Upgrade: features.UpgradeOnly}, {Name: "g", Upgrade: features.SafeDowngrade}}},
 	}
 }
 
@@ -95,7 +99,7 @@ func TestEventsTravel(t *testing.T) {
 		events = append(events, w.do(request))
 	}
 	events = append(events, w.complete("b", 0), w.do(controller.DeleteTopic{ID: w.tail.Topic("a").ID}),
-		image.ReassignmentsPlanned{Partitions: 4}, image.FeatureChanged{Name: "f", Level: 2},
+		image.ReassignmentsPlanned{Partitions: 4}, image.FeaturesUpdated{Levels: map[string]int32{"f": 2, "g": 0}},
 		image.ClusterFormed{ClusterID: "c"}, nil)
 	seen := map[reflect.Type]bool{}
 	for _, event := range events {

@@ -16,6 +16,7 @@
 //	ReassignPartitions    ReassignPartitions     image.PartitionsReassigned
 //	CompleteReassignment  CompleteReassignment   image.ReassignmentCompleted
 //	AllocateProducerIDs   AllocateProducerIds    image.ProducerIDsAllocated
+//	UpdateFeatures        UpdateFeatures         image.FeaturesUpdated
 //	FormCluster           FormCluster            image.ClusterFormed
 //
 // Drain and Rebalance come to ReassignPartitions of many topics: Planner.Moves turns them into those.

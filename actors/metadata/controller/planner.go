@@ -7,6 +7,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
 	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -27,6 +28,7 @@ type Planner struct {
 type Cluster struct {
 	Alive     func(broker int32) bool           // nil: all are
 	Directory func(broker int32) (string, bool) // that a running broker has; nil: nothing is known
+	Features  features.Ranges                   // that this program serves; nil: as package features has it
 }
 
 // NewPlanner returns the planner of a broker: static holds the configs of its configuration file by
@@ -93,6 +95,9 @@ func (p *Planner) Plan(tail *image.Image, request any) (Plan, error) {
 	case AllocateProducerIDs:
 		command, err := allocateProducerIDs(tail, r)
 		return finish(tail, command, err, false)
+	case UpdateFeatures:
+		command, err := p.updateFeatures(tail, r)
+		return finish(tail, command, err, r.ValidateOnly)
 	case FormCluster:
 		command, err := formCluster(tail, r)
 		return finish(tail, command, err, false)
@@ -117,8 +122,9 @@ func finish(tail *image.Image, command *metadatapb.Command, err error, validateO
 
 // changesNothing tells whether a command would leave the image as it is.
 func changesNothing(command *metadatapb.Command) bool {
-	alter := command.GetAlterConfig()
-	return alter != nil && len(alter.GetSet()) == 0 && len(alter.GetRemove()) == 0
+	alter, update := command.GetAlterConfig(), command.GetUpdateFeatures()
+	return alter != nil && len(alter.GetSet()) == 0 && len(alter.GetRemove()) == 0 ||
+		update != nil && len(update.GetFeatures()) == 0
 }
 
 // layers returns what gives a topic its defaults on this broker.

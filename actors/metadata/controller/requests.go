@@ -1,6 +1,9 @@
 package controller
 
-import "github.com/chronik-go/chronik/actors/metadata/image"
+import (
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
+)
 
 // FromDefault stands for "as configured" where a request has a number of partitions or replicas.
 const FromDefault = -1
@@ -72,7 +75,8 @@ type RegisterBroker struct {
 	Rack      string
 	Raft      string // address that the other brokers reach it at; "" on a cluster of one
 	// Empty says that the broker's directory holds nothing of the metadata log yet.
-	Empty bool
+	Empty    bool
+	Features features.Ranges // that the broker serves
 }
 
 // UnregisterBroker forgets a broker that is gone for good, or that was expected and will not come. It is
@@ -119,6 +123,12 @@ type Drain struct {
 
 // Rebalance evens out how many replicas and preferred leaders the brokers have.
 type Rebalance struct{}
+
+// UpdateFeatures finalizes features at other levels (KIP-584), all of them or none.
+type UpdateFeatures struct {
+	Updates      []features.Update
+	ValidateOnly bool
+}
 
 // AllocateProducerIDs takes the next producer ids for a broker.
 type AllocateProducerIDs struct {

@@ -49,8 +49,8 @@ func (i *Image) apply(command *metadatapb.Command) (Event, error) {
 		return i.alterConfig(kind.AlterConfig)
 	case *metadatapb.Command_AllocateProducerIds:
 		return i.allocateProducerIDs(kind.AllocateProducerIds)
-	case *metadatapb.Command_SetFeature:
-		return i.setFeature(kind.SetFeature)
+	case *metadatapb.Command_UpdateFeatures:
+		return i.updateFeatures(kind.UpdateFeatures)
 	case *metadatapb.Command_ReassignPartitions:
 		return i.reassignPartitions(kind.ReassignPartitions)
 	case *metadatapb.Command_CompleteReassignment:
@@ -74,6 +74,7 @@ func (i *Image) formCluster(c *metadatapb.FormCluster) (Event, error) {
 	}
 	i.clusterID = c.GetClusterId()
 	i.features = maps.Clone(c.GetFeatures())
+	maps.DeleteFunc(i.features, func(_ string, level int32) bool { return level == 0 })
 	i.founders = slices.Compact(slices.Sorted(slices.Values(c.GetFounders())))
 	return ClusterFormed{ClusterID: i.clusterID}, nil
 }
@@ -116,16 +117,22 @@ func (i *Image) allocateProducerIDs(c *metadatapb.AllocateProducerIds) (Event, e
 	return ProducerIDsAllocated{Broker: c.GetBroker(), First: first, Count: count}, nil
 }
 
-func (i *Image) setFeature(c *metadatapb.SetFeature) (Event, error) {
-	if c.GetName() == "" || c.GetLevel() < 0 {
-		return nil, conflict("feature %q at level %d", c.GetName(), c.GetLevel())
+func (i *Image) updateFeatures(c *metadatapb.UpdateFeatures) (Event, error) {
+	levels := map[string]int32{}
+	for _, one := range c.GetFeatures() {
+		if one.GetName() == "" || one.GetLevel() < 0 {
+			return nil, conflict("feature %q at level %d", one.GetName(), one.GetLevel())
+		}
+		levels[one.GetName()] = one.GetLevel()
 	}
-	if c.GetLevel() == 0 {
-		i.features = without(i.features, c.GetName())
-	} else {
-		i.features = with(i.features, c.GetName(), c.GetLevel())
+	for name, level := range levels {
+		if level == 0 {
+			i.features = without(i.features, name)
+		} else {
+			i.features = with(i.features, name, level)
+		}
 	}
-	return FeatureChanged{Name: c.GetName(), Level: c.GetLevel()}, nil
+	return FeaturesUpdated{Levels: levels}, nil
 }
 
 // takeGroup hands out the next Raft group.

@@ -21,6 +21,7 @@ func (i *Image) registerBroker(c *metadatapb.RegisterBroker) (Event, error) {
 		Rack:      c.GetRack(),
 		Raft:      c.GetRaft(),
 		Joined:    i.version,
+		Features:  Ranges(c.GetFeatures()),
 	}
 	if previous != nil {
 		broker.Joined = previous.Joined

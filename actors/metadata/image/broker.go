@@ -1,5 +1,7 @@
 package image
 
+import "github.com/chronik-go/chronik/actors/metadata/image/features"
+
 // Endpoint is where clients reach one listener of a broker.
 type Endpoint struct {
 	Listener         string
@@ -15,9 +17,10 @@ type Broker struct {
 	Incarnation uint32 // how many data directories it has had
 	Directory   [16]byte
 	Endpoints   []Endpoint
-	Rack        string // "" when unknown
-	Raft        string // address that the other brokers reach it at; "" on a cluster of one
-	Joined      uint64 // the image version of its first registration
+	Rack        string          // "" when unknown
+	Raft        string          // address that the other brokers reach it at; "" on a cluster of one
+	Joined      uint64          // the image version of its first registration
+	Features    features.Ranges // that it serves; nil if it serves none
 }
 
 // ExpectedBroker is a broker that has been announced and has not registered yet.

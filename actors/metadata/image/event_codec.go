@@ -28,9 +28,8 @@ func EncodeEvent(event Event) *metadatapb.Event {
 				Broker: e.Broker, First: e.First, Count: e.Count}}}
 	case ReassignmentsPlanned:
 		return &metadatapb.Event{Kind: &metadatapb.Event_ReassignmentsPlanned{ReassignmentsPlanned: e.Partitions}}
-	case FeatureChanged:
-		return &metadatapb.Event{Kind: &metadatapb.Event_FeatureChanged{
-			FeatureChanged: &metadatapb.Feature{Name: e.Name, Level: e.Level}}}
+	case FeaturesUpdated:
+		return &metadatapb.Event{Kind: &metadatapb.Event_FeaturesUpdated{FeaturesUpdated: LevelsProto(e.Levels)}}
 	}
 	return encodeTopicEvent(event)
 }
@@ -95,8 +94,8 @@ func DecodeEvent(stored *metadatapb.Event) (Event, error) {
 		return ProducerIDsAllocated{Broker: ids.GetBroker(), First: ids.GetFirst(), Count: ids.GetCount()}, nil
 	case *metadatapb.Event_ReassignmentsPlanned:
 		return ReassignmentsPlanned{Partitions: e.ReassignmentsPlanned}, nil
-	case *metadatapb.Event_FeatureChanged:
-		return FeatureChanged{Name: e.FeatureChanged.GetName(), Level: e.FeatureChanged.GetLevel()}, nil
+	case *metadatapb.Event_FeaturesUpdated:
+		return FeaturesUpdated{Levels: levelsFrom(e.FeaturesUpdated.GetFeatures())}, nil
 	}
 	return decodeTopicEvent(stored)
 }

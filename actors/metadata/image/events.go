@@ -66,11 +66,8 @@ type ProducerIDsAllocated struct {
 	First, Count int64
 }
 
-// FeatureChanged says that a feature was finalized at a level.
-type FeatureChanged struct {
-	Name  string
-	Level int32
-}
+// FeaturesUpdated says at which levels features were finalized; level 0 is off.
+type FeaturesUpdated struct{ Levels map[string]int32 }
 
 func (Rejected) isEvent()              {}
 func (ClusterFormed) isEvent()         {}
@@ -86,4 +83,4 @@ func (PartitionsCreated) isEvent()     {}
 func (TopicConfigured) isEvent()       {}
 func (BrokerConfigured) isEvent()      {}
 func (ProducerIDsAllocated) isEvent()  {}
-func (FeatureChanged) isEvent()        {}
+func (FeaturesUpdated) isEvent()       {}

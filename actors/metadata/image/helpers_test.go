@@ -88,8 +88,8 @@ func allocate(broker, count int32) *metadatapb.Command {
 }
 
 func setFeature(name string, level int32) *metadatapb.Command {
-	return &metadatapb.Command{Kind: &metadatapb.Command_SetFeature{
-		SetFeature: &metadatapb.SetFeature{Name: name, Level: level}}}
+	return &metadatapb.Command{Kind: &metadatapb.Command_UpdateFeatures{
+		UpdateFeatures: image.LevelsProto(map[string]int32{name: level})}}
 }
 
 // apply applies commands that must fit and returns the last event.

@@ -33,9 +33,7 @@ func (i *Image) Snapshot() *metadatapb.Snapshot {
 			Configs: configsTo(i.brokerConfigs[broker]),
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(i.features)) {
-		s.Features = append(s.Features, &metadatapb.Feature{Name: name, Level: i.features[name]})
-	}
+	s.Features = LevelsProto(i.features).GetFeatures()
 	for _, expected := range i.Expected() {
 		s.Expected = append(s.Expected, expectedTo(expected))
 	}
@@ -100,8 +98,8 @@ func (i *Image) restoreBrokers(s *metadatapb.Snapshot) error {
 		set(&i.retired, retired.GetId(), retired.GetIncarnation())
 	}
 	i.founders = slices.Compact(slices.Sorted(slices.Values(s.GetFounders())))
-	for _, feature := range s.GetFeatures() {
-		set(&i.features, feature.GetName(), feature.GetLevel())
+	if len(s.GetFeatures()) > 0 {
+		i.features = levelsFrom(s.GetFeatures())
 	}
 	return nil
 }

@@ -102,6 +102,7 @@ func brokerTo(broker *Broker) *metadatapb.Broker {
 		Rack:        broker.Rack,
 		Raft:        broker.Raft,
 		Joined:      broker.Joined,
+		Features:    RangesProto(broker.Features),
 	}
 	for _, endpoint := range broker.Endpoints {
 		stored.Endpoints = append(stored.Endpoints, EndpointProto(endpoint))
@@ -124,5 +125,6 @@ func brokerFrom(stored *metadatapb.Broker) (*Broker, error) {
 		Rack:        stored.GetRack(),
 		Raft:        stored.GetRaft(),
 		Joined:      stored.GetJoined(),
+		Features:    Ranges(stored.GetFeatures()),
 	}, nil
 }

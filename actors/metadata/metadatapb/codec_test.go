@@ -47,7 +47,10 @@ func commands() map[string]*Command {
 			Id: id, Partition: 1, Target: []uint64{1<<32 | 1, 2<<32 | 1<<16 | 1}}}},
 		"expect_broker": {Kind: &Command_ExpectBroker{ExpectBroker: &ExpectBroker{
 			Broker: &Expected{Id: 4, Raft: "h:5", Kafka: "h:9092"}}}},
-		"set_feature": {Kind: &Command_SetFeature{SetFeature: &SetFeature{Name: "f", Level: 3}}},
+		"update_features": {Kind: &Command_UpdateFeatures{UpdateFeatures: &UpdateFeatures{
+			Features: []*Feature{{Name: "f", Level: 3}, {Name: "g"}}}}},
+		"register_broker_features": {Kind: &Command_RegisterBroker{RegisterBroker: &RegisterBroker{Id: 7,
+			Directory: id, Features: []*FeatureRange{{Name: "f", Min: 1, Max: 3}}}}},
 	}
 }
 
@@ -83,6 +86,12 @@ func clusterSnapshot() *Snapshot {
 	}
 }
 
+// featuresSnapshot has a broker that says which features it serves.
+func featuresSnapshot() *Snapshot {
+	return &Snapshot{ClusterId: "c", Version: 9, NextGroup: 2, Brokers: []*Broker{{Id: 1, Epoch: 2, Incarnation: 1,
+		Directory: []byte("0123456789abcdef"), Features: []*FeatureRange{{Name: "f", Min: 1, Max: 3}}}}}
+}
+
 // golden compares bytes with what version 1 wrote.
 func golden(t *testing.T, name string, got []byte) []byte {
 	t.Helper()
@@ -116,7 +125,9 @@ func TestCommandsReadWhatVersion1Wrote(t *testing.T) {
 }
 
 func TestSnapshotsReadWhatVersion1Wrote(t *testing.T) {
-	for name, one := range map[string]*Snapshot{"snapshot": snapshot(), "snapshot_cluster": clusterSnapshot()} {
+	for name, one := range map[string]*Snapshot{
+		"snapshot": snapshot(), "snapshot_cluster": clusterSnapshot(), "snapshot_features": featuresSnapshot(),
+	} {
 		data, err := EncodeSnapshot(one)
 		if err != nil {
 			t.Fatal(err)

@@ -97,6 +97,7 @@ type Question struct {
 	//	*Question_Rebalance
 	//	*Question_AllocateProducerIds
 	//	*Question_DescribeQuorum
+	//	*Question_UpdateFeatures
 	Kind          isQuestion_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -279,6 +280,15 @@ func (x *Question) GetDescribeQuorum() *DescribeQuorumRequest {
 	return nil
 }
 
+func (x *Question) GetUpdateFeatures() *UpdateFeaturesRequest {
+	if x != nil {
+		if x, ok := x.Kind.(*Question_UpdateFeatures); ok {
+			return x.UpdateFeatures
+		}
+	}
+	return nil
+}
+
 type isQuestion_Kind interface {
 	isQuestion_Kind()
 }
@@ -339,6 +349,10 @@ type Question_DescribeQuorum struct {
 	DescribeQuorum *DescribeQuorumRequest `protobuf:"bytes,16,opt,name=describe_quorum,json=describeQuorum,proto3,oneof"`
 }
 
+type Question_UpdateFeatures struct {
+	UpdateFeatures *UpdateFeaturesRequest `protobuf:"bytes,17,opt,name=update_features,json=updateFeatures,proto3,oneof"`
+}
+
 func (*Question_CreateTopic) isQuestion_Kind() {}
 
 func (*Question_DeleteTopic) isQuestion_Kind() {}
@@ -366,6 +380,8 @@ func (*Question_Rebalance) isQuestion_Kind() {}
 func (*Question_AllocateProducerIds) isQuestion_Kind() {}
 
 func (*Question_DescribeQuorum) isQuestion_Kind() {}
+
+func (*Question_UpdateFeatures) isQuestion_Kind() {}
 
 type CreateTopicRequest struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -923,6 +939,118 @@ func (*DescribeQuorumRequest) Descriptor() ([]byte, []int) {
 	return file_forward_proto_rawDescGZIP(), []int{9}
 }
 
+type UpdateFeaturesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Updates       []*FeatureUpdate       `protobuf:"bytes,1,rep,name=updates,proto3" json:"updates,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateFeaturesRequest) Reset() {
+	*x = UpdateFeaturesRequest{}
+	mi := &file_forward_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateFeaturesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateFeaturesRequest) ProtoMessage() {}
+
+func (x *UpdateFeaturesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_forward_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateFeaturesRequest.ProtoReflect.Descriptor instead.
+func (*UpdateFeaturesRequest) Descriptor() ([]byte, []int) {
+	return file_forward_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateFeaturesRequest) GetUpdates() []*FeatureUpdate {
+	if x != nil {
+		return x.Updates
+	}
+	return nil
+}
+
+func (x *UpdateFeaturesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type FeatureUpdate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Level         int32                  `protobuf:"varint,2,opt,name=level,proto3" json:"level,omitempty"`
+	Upgrade       int32                  `protobuf:"varint,3,opt,name=upgrade,proto3" json:"upgrade,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureUpdate) Reset() {
+	*x = FeatureUpdate{}
+	mi := &file_forward_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureUpdate) ProtoMessage() {}
+
+func (x *FeatureUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_forward_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureUpdate.ProtoReflect.Descriptor instead.
+func (*FeatureUpdate) Descriptor() ([]byte, []int) {
+	return file_forward_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FeatureUpdate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FeatureUpdate) GetLevel() int32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *FeatureUpdate) GetUpgrade() int32 {
+	if x != nil {
+		return x.Upgrade
+	}
+	return 0
+}
+
 // Outcome answers a Question.
 type Outcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -938,7 +1066,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_forward_proto_msgTypes[10]
+	mi := &file_forward_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1078,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[10]
+	mi := &file_forward_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1091,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{10}
+	return file_forward_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Outcome) GetCode() int32 {
@@ -1026,7 +1154,7 @@ type Event struct {
 	//	*Event_PartitionsReassigned
 	//	*Event_ReassignmentCompleted
 	//	*Event_ReassignmentsPlanned
-	//	*Event_FeatureChanged
+	//	*Event_FeaturesUpdated
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1034,7 +1162,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_forward_proto_msgTypes[11]
+	mi := &file_forward_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1174,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[11]
+	mi := &file_forward_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1187,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{11}
+	return file_forward_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Event) GetKind() isEvent_Kind {
@@ -1186,10 +1314,10 @@ func (x *Event) GetReassignmentsPlanned() int32 {
 	return 0
 }
 
-func (x *Event) GetFeatureChanged() *Feature {
+func (x *Event) GetFeaturesUpdated() *UpdateFeatures {
 	if x != nil {
-		if x, ok := x.Kind.(*Event_FeatureChanged); ok {
-			return x.FeatureChanged
+		if x, ok := x.Kind.(*Event_FeaturesUpdated); ok {
+			return x.FeaturesUpdated
 		}
 	}
 	return nil
@@ -1251,8 +1379,8 @@ type Event_ReassignmentsPlanned struct {
 	ReassignmentsPlanned int32 `protobuf:"varint,13,opt,name=reassignments_planned,json=reassignmentsPlanned,proto3,oneof"`
 }
 
-type Event_FeatureChanged struct {
-	FeatureChanged *Feature `protobuf:"bytes,14,opt,name=feature_changed,json=featureChanged,proto3,oneof"`
+type Event_FeaturesUpdated struct {
+	FeaturesUpdated *UpdateFeatures `protobuf:"bytes,15,opt,name=features_updated,json=featuresUpdated,proto3,oneof"`
 }
 
 func (*Event_ClusterFormed) isEvent_Kind() {}
@@ -1281,7 +1409,7 @@ func (*Event_ReassignmentCompleted) isEvent_Kind() {}
 
 func (*Event_ReassignmentsPlanned) isEvent_Kind() {}
 
-func (*Event_FeatureChanged) isEvent_Kind() {}
+func (*Event_FeaturesUpdated) isEvent_Kind() {}
 
 type ClusterFormed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1292,7 +1420,7 @@ type ClusterFormed struct {
 
 func (x *ClusterFormed) Reset() {
 	*x = ClusterFormed{}
-	mi := &file_forward_proto_msgTypes[12]
+	mi := &file_forward_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1432,7 @@ func (x *ClusterFormed) String() string {
 func (*ClusterFormed) ProtoMessage() {}
 
 func (x *ClusterFormed) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[12]
+	mi := &file_forward_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1445,7 @@ func (x *ClusterFormed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterFormed.ProtoReflect.Descriptor instead.
 func (*ClusterFormed) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{12}
+	return file_forward_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClusterFormed) GetClusterId() string {
@@ -1338,7 +1466,7 @@ type BrokerRegistered struct {
 
 func (x *BrokerRegistered) Reset() {
 	*x = BrokerRegistered{}
-	mi := &file_forward_proto_msgTypes[13]
+	mi := &file_forward_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1478,7 @@ func (x *BrokerRegistered) String() string {
 func (*BrokerRegistered) ProtoMessage() {}
 
 func (x *BrokerRegistered) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[13]
+	mi := &file_forward_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1491,7 @@ func (x *BrokerRegistered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BrokerRegistered.ProtoReflect.Descriptor instead.
 func (*BrokerRegistered) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{13}
+	return file_forward_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BrokerRegistered) GetBroker() *Broker {
@@ -1397,7 +1525,7 @@ type PartitionsCreated struct {
 
 func (x *PartitionsCreated) Reset() {
 	*x = PartitionsCreated{}
-	mi := &file_forward_proto_msgTypes[14]
+	mi := &file_forward_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1537,7 @@ func (x *PartitionsCreated) String() string {
 func (*PartitionsCreated) ProtoMessage() {}
 
 func (x *PartitionsCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[14]
+	mi := &file_forward_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1550,7 @@ func (x *PartitionsCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionsCreated.ProtoReflect.Descriptor instead.
 func (*PartitionsCreated) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{14}
+	return file_forward_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PartitionsCreated) GetTopic() *Topic {
@@ -1449,7 +1577,7 @@ type BrokerConfigured struct {
 
 func (x *BrokerConfigured) Reset() {
 	*x = BrokerConfigured{}
-	mi := &file_forward_proto_msgTypes[15]
+	mi := &file_forward_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1589,7 @@ func (x *BrokerConfigured) String() string {
 func (*BrokerConfigured) ProtoMessage() {}
 
 func (x *BrokerConfigured) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[15]
+	mi := &file_forward_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1602,7 @@ func (x *BrokerConfigured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BrokerConfigured.ProtoReflect.Descriptor instead.
 func (*BrokerConfigured) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{15}
+	return file_forward_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BrokerConfigured) GetBroker() int32 {
@@ -1502,7 +1630,7 @@ type ProducerIdsAllocated struct {
 
 func (x *ProducerIdsAllocated) Reset() {
 	*x = ProducerIdsAllocated{}
-	mi := &file_forward_proto_msgTypes[16]
+	mi := &file_forward_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1642,7 @@ func (x *ProducerIdsAllocated) String() string {
 func (*ProducerIdsAllocated) ProtoMessage() {}
 
 func (x *ProducerIdsAllocated) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[16]
+	mi := &file_forward_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1655,7 @@ func (x *ProducerIdsAllocated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProducerIdsAllocated.ProtoReflect.Descriptor instead.
 func (*ProducerIdsAllocated) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{16}
+	return file_forward_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProducerIdsAllocated) GetBroker() int32 {
@@ -1561,7 +1689,7 @@ type PartitionsReassigned struct {
 
 func (x *PartitionsReassigned) Reset() {
 	*x = PartitionsReassigned{}
-	mi := &file_forward_proto_msgTypes[17]
+	mi := &file_forward_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1701,7 @@ func (x *PartitionsReassigned) String() string {
 func (*PartitionsReassigned) ProtoMessage() {}
 
 func (x *PartitionsReassigned) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[17]
+	mi := &file_forward_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1714,7 @@ func (x *PartitionsReassigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionsReassigned.ProtoReflect.Descriptor instead.
 func (*PartitionsReassigned) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{17}
+	return file_forward_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PartitionsReassigned) GetTopic() *Topic {
@@ -1613,7 +1741,7 @@ type ReassignmentCompleted struct {
 
 func (x *ReassignmentCompleted) Reset() {
 	*x = ReassignmentCompleted{}
-	mi := &file_forward_proto_msgTypes[18]
+	mi := &file_forward_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +1753,7 @@ func (x *ReassignmentCompleted) String() string {
 func (*ReassignmentCompleted) ProtoMessage() {}
 
 func (x *ReassignmentCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[18]
+	mi := &file_forward_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1638,7 +1766,7 @@ func (x *ReassignmentCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReassignmentCompleted.ProtoReflect.Descriptor instead.
 func (*ReassignmentCompleted) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{18}
+	return file_forward_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReassignmentCompleted) GetTopic() *Topic {
@@ -1668,7 +1796,7 @@ type Quorum struct {
 
 func (x *Quorum) Reset() {
 	*x = Quorum{}
-	mi := &file_forward_proto_msgTypes[19]
+	mi := &file_forward_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +1808,7 @@ func (x *Quorum) String() string {
 func (*Quorum) ProtoMessage() {}
 
 func (x *Quorum) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[19]
+	mi := &file_forward_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +1821,7 @@ func (x *Quorum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quorum.ProtoReflect.Descriptor instead.
 func (*Quorum) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{19}
+	return file_forward_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Quorum) GetLeader() int32 {
@@ -1737,7 +1865,7 @@ type QuorumMember struct {
 
 func (x *QuorumMember) Reset() {
 	*x = QuorumMember{}
-	mi := &file_forward_proto_msgTypes[20]
+	mi := &file_forward_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1749,7 +1877,7 @@ func (x *QuorumMember) String() string {
 func (*QuorumMember) ProtoMessage() {}
 
 func (x *QuorumMember) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[20]
+	mi := &file_forward_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1762,7 +1890,7 @@ func (x *QuorumMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuorumMember.ProtoReflect.Descriptor instead.
 func (*QuorumMember) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{20}
+	return file_forward_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *QuorumMember) GetReplica() uint64 {
@@ -1816,7 +1944,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_forward_proto_msgTypes[21]
+	mi := &file_forward_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1956,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[21]
+	mi := &file_forward_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1969,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{21}
+	return file_forward_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Standing) GetState() State {
@@ -1904,7 +2032,7 @@ type Founder struct {
 
 func (x *Founder) Reset() {
 	*x = Founder{}
-	mi := &file_forward_proto_msgTypes[22]
+	mi := &file_forward_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2044,7 @@ func (x *Founder) String() string {
 func (*Founder) ProtoMessage() {}
 
 func (x *Founder) ProtoReflect() protoreflect.Message {
-	mi := &file_forward_proto_msgTypes[22]
+	mi := &file_forward_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2057,7 @@ func (x *Founder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Founder.ProtoReflect.Descriptor instead.
 func (*Founder) Descriptor() ([]byte, []int) {
-	return file_forward_proto_rawDescGZIP(), []int{22}
+	return file_forward_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Founder) GetNode() int32 {
@@ -1950,7 +2078,8 @@ var File_forward_proto protoreflect.FileDescriptor
 
 const file_forward_proto_rawDesc = "" +
 	"\n" +
-	"\rforward.proto\x12\x13chronik.metadata.v1\x1a\x0emetadata.proto\"\xcc\t\n" +
+	"\rforward.proto\x12\x13chronik.metadata.v1\x1a\x0emetadata.proto\"\xa3\n" +
+	"\n" +
 	"\bQuestion\x12\x12\n" +
 	"\x04hops\x18\x01 \x01(\rR\x04hops\x12\x1d\n" +
 	"\n" +
@@ -1969,7 +2098,8 @@ const file_forward_proto_rawDesc = "" +
 	"\x05drain\x18\r \x01(\v2!.chronik.metadata.v1.DrainRequestH\x00R\x05drain\x12E\n" +
 	"\trebalance\x18\x0e \x01(\v2%.chronik.metadata.v1.RebalanceRequestH\x00R\trebalance\x12^\n" +
 	"\x15allocate_producer_ids\x18\x0f \x01(\v2(.chronik.metadata.v1.AllocateProducerIdsH\x00R\x13allocateProducerIds\x12U\n" +
-	"\x0fdescribe_quorum\x18\x10 \x01(\v2*.chronik.metadata.v1.DescribeQuorumRequestH\x00R\x0edescribeQuorumB\x06\n" +
+	"\x0fdescribe_quorum\x18\x10 \x01(\v2*.chronik.metadata.v1.DescribeQuorumRequestH\x00R\x0edescribeQuorum\x12U\n" +
+	"\x0fupdate_features\x18\x11 \x01(\v2*.chronik.metadata.v1.UpdateFeaturesRequestH\x00R\x0eupdateFeaturesB\x06\n" +
 	"\x04kind\"\xa0\x02\n" +
 	"\x12CreateTopicRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
@@ -2012,14 +2142,21 @@ const file_forward_proto_rawDesc = "" +
 	"\x06broker\x18\x01 \x01(\x05R\x06broker\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"\x12\n" +
 	"\x10RebalanceRequest\"\x17\n" +
-	"\x15DescribeQuorumRequest\"\xd5\x01\n" +
+	"\x15DescribeQuorumRequest\"z\n" +
+	"\x15UpdateFeaturesRequest\x12<\n" +
+	"\aupdates\x18\x01 \x03(\v2\".chronik.metadata.v1.FeatureUpdateR\aupdates\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"S\n" +
+	"\rFeatureUpdate\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\x05R\x05level\x12\x18\n" +
+	"\aupgrade\x18\x03 \x01(\x05R\aupgrade\"\xd5\x01\n" +
 	"\aOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1b\n" +
 	"\tnot_begun\x18\x03 \x01(\bR\bnotBegun\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x120\n" +
 	"\x05event\x18\x05 \x01(\v2\x1a.chronik.metadata.v1.EventR\x05event\x123\n" +
-	"\x06quorum\x18\x06 \x01(\v2\x1b.chronik.metadata.v1.QuorumR\x06quorum\"\xf4\b\n" +
+	"\x06quorum\x18\x06 \x01(\v2\x1b.chronik.metadata.v1.QuorumR\x06quorum\"\x94\t\n" +
 	"\x05Event\x12K\n" +
 	"\x0ecluster_formed\x18\x01 \x01(\v2\".chronik.metadata.v1.ClusterFormedH\x00R\rclusterFormed\x12T\n" +
 	"\x11broker_registered\x18\x02 \x01(\v2%.chronik.metadata.v1.BrokerRegisteredH\x00R\x10brokerRegistered\x12N\n" +
@@ -2034,9 +2171,9 @@ const file_forward_proto_rawDesc = "" +
 	" \x01(\v2).chronik.metadata.v1.ProducerIdsAllocatedH\x00R\x14producerIdsAllocated\x12`\n" +
 	"\x15partitions_reassigned\x18\v \x01(\v2).chronik.metadata.v1.PartitionsReassignedH\x00R\x14partitionsReassigned\x12c\n" +
 	"\x16reassignment_completed\x18\f \x01(\v2*.chronik.metadata.v1.ReassignmentCompletedH\x00R\x15reassignmentCompleted\x125\n" +
-	"\x15reassignments_planned\x18\r \x01(\x05H\x00R\x14reassignmentsPlanned\x12G\n" +
-	"\x0ffeature_changed\x18\x0e \x01(\v2\x1c.chronik.metadata.v1.FeatureH\x00R\x0efeatureChangedB\x06\n" +
-	"\x04kind\".\n" +
+	"\x15reassignments_planned\x18\r \x01(\x05H\x00R\x14reassignmentsPlanned\x12P\n" +
+	"\x10features_updated\x18\x0f \x01(\v2#.chronik.metadata.v1.UpdateFeaturesH\x00R\x0ffeaturesUpdatedB\x06\n" +
+	"\x04kindJ\x04\b\x0e\x10\x0fR\x0ffeature_changed\".\n" +
 	"\rClusterFormed\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\"\xb4\x01\n" +
@@ -2106,7 +2243,7 @@ func file_forward_proto_rawDescGZIP() []byte {
 }
 
 var file_forward_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_forward_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_forward_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_forward_proto_goTypes = []any{
 	(State)(0),                       // 0: chronik.metadata.v1.State
 	(*Question)(nil),                 // 1: chronik.metadata.v1.Question
@@ -2119,81 +2256,85 @@ var file_forward_proto_goTypes = []any{
 	(*DrainRequest)(nil),             // 8: chronik.metadata.v1.DrainRequest
 	(*RebalanceRequest)(nil),         // 9: chronik.metadata.v1.RebalanceRequest
 	(*DescribeQuorumRequest)(nil),    // 10: chronik.metadata.v1.DescribeQuorumRequest
-	(*Outcome)(nil),                  // 11: chronik.metadata.v1.Outcome
-	(*Event)(nil),                    // 12: chronik.metadata.v1.Event
-	(*ClusterFormed)(nil),            // 13: chronik.metadata.v1.ClusterFormed
-	(*BrokerRegistered)(nil),         // 14: chronik.metadata.v1.BrokerRegistered
-	(*PartitionsCreated)(nil),        // 15: chronik.metadata.v1.PartitionsCreated
-	(*BrokerConfigured)(nil),         // 16: chronik.metadata.v1.BrokerConfigured
-	(*ProducerIdsAllocated)(nil),     // 17: chronik.metadata.v1.ProducerIdsAllocated
-	(*PartitionsReassigned)(nil),     // 18: chronik.metadata.v1.PartitionsReassigned
-	(*ReassignmentCompleted)(nil),    // 19: chronik.metadata.v1.ReassignmentCompleted
-	(*Quorum)(nil),                   // 20: chronik.metadata.v1.Quorum
-	(*QuorumMember)(nil),             // 21: chronik.metadata.v1.QuorumMember
-	(*Standing)(nil),                 // 22: chronik.metadata.v1.Standing
-	(*Founder)(nil),                  // 23: chronik.metadata.v1.Founder
-	(*DeleteTopic)(nil),              // 24: chronik.metadata.v1.DeleteTopic
-	(*RegisterBroker)(nil),           // 25: chronik.metadata.v1.RegisterBroker
-	(*UnregisterBroker)(nil),         // 26: chronik.metadata.v1.UnregisterBroker
-	(*ExpectBroker)(nil),             // 27: chronik.metadata.v1.ExpectBroker
-	(*ReassignPartitions)(nil),       // 28: chronik.metadata.v1.ReassignPartitions
-	(*CompleteReassignment)(nil),     // 29: chronik.metadata.v1.CompleteReassignment
-	(*AllocateProducerIds)(nil),      // 30: chronik.metadata.v1.AllocateProducerIds
-	(*Reassignment)(nil),             // 31: chronik.metadata.v1.Reassignment
-	(*Assignment)(nil),               // 32: chronik.metadata.v1.Assignment
-	(*Broker)(nil),                   // 33: chronik.metadata.v1.Broker
-	(*Expected)(nil),                 // 34: chronik.metadata.v1.Expected
-	(*Topic)(nil),                    // 35: chronik.metadata.v1.Topic
-	(*Feature)(nil),                  // 36: chronik.metadata.v1.Feature
+	(*UpdateFeaturesRequest)(nil),    // 11: chronik.metadata.v1.UpdateFeaturesRequest
+	(*FeatureUpdate)(nil),            // 12: chronik.metadata.v1.FeatureUpdate
+	(*Outcome)(nil),                  // 13: chronik.metadata.v1.Outcome
+	(*Event)(nil),                    // 14: chronik.metadata.v1.Event
+	(*ClusterFormed)(nil),            // 15: chronik.metadata.v1.ClusterFormed
+	(*BrokerRegistered)(nil),         // 16: chronik.metadata.v1.BrokerRegistered
+	(*PartitionsCreated)(nil),        // 17: chronik.metadata.v1.PartitionsCreated
+	(*BrokerConfigured)(nil),         // 18: chronik.metadata.v1.BrokerConfigured
+	(*ProducerIdsAllocated)(nil),     // 19: chronik.metadata.v1.ProducerIdsAllocated
+	(*PartitionsReassigned)(nil),     // 20: chronik.metadata.v1.PartitionsReassigned
+	(*ReassignmentCompleted)(nil),    // 21: chronik.metadata.v1.ReassignmentCompleted
+	(*Quorum)(nil),                   // 22: chronik.metadata.v1.Quorum
+	(*QuorumMember)(nil),             // 23: chronik.metadata.v1.QuorumMember
+	(*Standing)(nil),                 // 24: chronik.metadata.v1.Standing
+	(*Founder)(nil),                  // 25: chronik.metadata.v1.Founder
+	(*DeleteTopic)(nil),              // 26: chronik.metadata.v1.DeleteTopic
+	(*RegisterBroker)(nil),           // 27: chronik.metadata.v1.RegisterBroker
+	(*UnregisterBroker)(nil),         // 28: chronik.metadata.v1.UnregisterBroker
+	(*ExpectBroker)(nil),             // 29: chronik.metadata.v1.ExpectBroker
+	(*ReassignPartitions)(nil),       // 30: chronik.metadata.v1.ReassignPartitions
+	(*CompleteReassignment)(nil),     // 31: chronik.metadata.v1.CompleteReassignment
+	(*AllocateProducerIds)(nil),      // 32: chronik.metadata.v1.AllocateProducerIds
+	(*Reassignment)(nil),             // 33: chronik.metadata.v1.Reassignment
+	(*Assignment)(nil),               // 34: chronik.metadata.v1.Assignment
+	(*Broker)(nil),                   // 35: chronik.metadata.v1.Broker
+	(*Expected)(nil),                 // 36: chronik.metadata.v1.Expected
+	(*Topic)(nil),                    // 37: chronik.metadata.v1.Topic
+	(*UpdateFeatures)(nil),           // 38: chronik.metadata.v1.UpdateFeatures
 }
 var file_forward_proto_depIdxs = []int32{
 	2,  // 0: chronik.metadata.v1.Question.create_topic:type_name -> chronik.metadata.v1.CreateTopicRequest
-	24, // 1: chronik.metadata.v1.Question.delete_topic:type_name -> chronik.metadata.v1.DeleteTopic
+	26, // 1: chronik.metadata.v1.Question.delete_topic:type_name -> chronik.metadata.v1.DeleteTopic
 	4,  // 2: chronik.metadata.v1.Question.create_partitions:type_name -> chronik.metadata.v1.CreatePartitionsRequest
 	5,  // 3: chronik.metadata.v1.Question.alter_config:type_name -> chronik.metadata.v1.AlterConfigRequest
-	25, // 4: chronik.metadata.v1.Question.register_broker:type_name -> chronik.metadata.v1.RegisterBroker
-	26, // 5: chronik.metadata.v1.Question.unregister_broker:type_name -> chronik.metadata.v1.UnregisterBroker
-	27, // 6: chronik.metadata.v1.Question.expect_broker:type_name -> chronik.metadata.v1.ExpectBroker
+	27, // 4: chronik.metadata.v1.Question.register_broker:type_name -> chronik.metadata.v1.RegisterBroker
+	28, // 5: chronik.metadata.v1.Question.unregister_broker:type_name -> chronik.metadata.v1.UnregisterBroker
+	29, // 6: chronik.metadata.v1.Question.expect_broker:type_name -> chronik.metadata.v1.ExpectBroker
 	7,  // 7: chronik.metadata.v1.Question.reassign_partition:type_name -> chronik.metadata.v1.ReassignPartitionRequest
-	28, // 8: chronik.metadata.v1.Question.reassign_partitions:type_name -> chronik.metadata.v1.ReassignPartitions
-	29, // 9: chronik.metadata.v1.Question.complete_reassignment:type_name -> chronik.metadata.v1.CompleteReassignment
+	30, // 8: chronik.metadata.v1.Question.reassign_partitions:type_name -> chronik.metadata.v1.ReassignPartitions
+	31, // 9: chronik.metadata.v1.Question.complete_reassignment:type_name -> chronik.metadata.v1.CompleteReassignment
 	8,  // 10: chronik.metadata.v1.Question.drain:type_name -> chronik.metadata.v1.DrainRequest
 	9,  // 11: chronik.metadata.v1.Question.rebalance:type_name -> chronik.metadata.v1.RebalanceRequest
-	30, // 12: chronik.metadata.v1.Question.allocate_producer_ids:type_name -> chronik.metadata.v1.AllocateProducerIds
+	32, // 12: chronik.metadata.v1.Question.allocate_producer_ids:type_name -> chronik.metadata.v1.AllocateProducerIds
 	10, // 13: chronik.metadata.v1.Question.describe_quorum:type_name -> chronik.metadata.v1.DescribeQuorumRequest
-	31, // 14: chronik.metadata.v1.CreateTopicRequest.assignments:type_name -> chronik.metadata.v1.Reassignment
-	3,  // 15: chronik.metadata.v1.CreateTopicRequest.configs:type_name -> chronik.metadata.v1.OptionalConfig
-	32, // 16: chronik.metadata.v1.CreatePartitionsRequest.assignments:type_name -> chronik.metadata.v1.Assignment
-	6,  // 17: chronik.metadata.v1.AlterConfigRequest.changes:type_name -> chronik.metadata.v1.ConfigChange
-	12, // 18: chronik.metadata.v1.Outcome.event:type_name -> chronik.metadata.v1.Event
-	20, // 19: chronik.metadata.v1.Outcome.quorum:type_name -> chronik.metadata.v1.Quorum
-	13, // 20: chronik.metadata.v1.Event.cluster_formed:type_name -> chronik.metadata.v1.ClusterFormed
-	14, // 21: chronik.metadata.v1.Event.broker_registered:type_name -> chronik.metadata.v1.BrokerRegistered
-	33, // 22: chronik.metadata.v1.Event.broker_unregistered:type_name -> chronik.metadata.v1.Broker
-	34, // 23: chronik.metadata.v1.Event.broker_expected:type_name -> chronik.metadata.v1.Expected
-	35, // 24: chronik.metadata.v1.Event.topic_created:type_name -> chronik.metadata.v1.Topic
-	35, // 25: chronik.metadata.v1.Event.topic_deleted:type_name -> chronik.metadata.v1.Topic
-	15, // 26: chronik.metadata.v1.Event.partitions_created:type_name -> chronik.metadata.v1.PartitionsCreated
-	35, // 27: chronik.metadata.v1.Event.topic_configured:type_name -> chronik.metadata.v1.Topic
-	16, // 28: chronik.metadata.v1.Event.broker_configured:type_name -> chronik.metadata.v1.BrokerConfigured
-	17, // 29: chronik.metadata.v1.Event.producer_ids_allocated:type_name -> chronik.metadata.v1.ProducerIdsAllocated
-	18, // 30: chronik.metadata.v1.Event.partitions_reassigned:type_name -> chronik.metadata.v1.PartitionsReassigned
-	19, // 31: chronik.metadata.v1.Event.reassignment_completed:type_name -> chronik.metadata.v1.ReassignmentCompleted
-	36, // 32: chronik.metadata.v1.Event.feature_changed:type_name -> chronik.metadata.v1.Feature
-	33, // 33: chronik.metadata.v1.BrokerRegistered.broker:type_name -> chronik.metadata.v1.Broker
-	33, // 34: chronik.metadata.v1.BrokerRegistered.previous:type_name -> chronik.metadata.v1.Broker
-	35, // 35: chronik.metadata.v1.BrokerRegistered.topics:type_name -> chronik.metadata.v1.Topic
-	35, // 36: chronik.metadata.v1.PartitionsCreated.topic:type_name -> chronik.metadata.v1.Topic
-	35, // 37: chronik.metadata.v1.PartitionsReassigned.topic:type_name -> chronik.metadata.v1.Topic
-	35, // 38: chronik.metadata.v1.ReassignmentCompleted.topic:type_name -> chronik.metadata.v1.Topic
-	21, // 39: chronik.metadata.v1.Quorum.members:type_name -> chronik.metadata.v1.QuorumMember
-	0,  // 40: chronik.metadata.v1.Standing.state:type_name -> chronik.metadata.v1.State
-	23, // 41: chronik.metadata.v1.Standing.founders:type_name -> chronik.metadata.v1.Founder
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	11, // 14: chronik.metadata.v1.Question.update_features:type_name -> chronik.metadata.v1.UpdateFeaturesRequest
+	33, // 15: chronik.metadata.v1.CreateTopicRequest.assignments:type_name -> chronik.metadata.v1.Reassignment
+	3,  // 16: chronik.metadata.v1.CreateTopicRequest.configs:type_name -> chronik.metadata.v1.OptionalConfig
+	34, // 17: chronik.metadata.v1.CreatePartitionsRequest.assignments:type_name -> chronik.metadata.v1.Assignment
+	6,  // 18: chronik.metadata.v1.AlterConfigRequest.changes:type_name -> chronik.metadata.v1.ConfigChange
+	12, // 19: chronik.metadata.v1.UpdateFeaturesRequest.updates:type_name -> chronik.metadata.v1.FeatureUpdate
+	14, // 20: chronik.metadata.v1.Outcome.event:type_name -> chronik.metadata.v1.Event
+	22, // 21: chronik.metadata.v1.Outcome.quorum:type_name -> chronik.metadata.v1.Quorum
+	15, // 22: chronik.metadata.v1.Event.cluster_formed:type_name -> chronik.metadata.v1.ClusterFormed
+	16, // 23: chronik.metadata.v1.Event.broker_registered:type_name -> chronik.metadata.v1.BrokerRegistered
+	35, // 24: chronik.metadata.v1.Event.broker_unregistered:type_name -> chronik.metadata.v1.Broker
+	36, // 25: chronik.metadata.v1.Event.broker_expected:type_name -> chronik.metadata.v1.Expected
+	37, // 26: chronik.metadata.v1.Event.topic_created:type_name -> chronik.metadata.v1.Topic
+	37, // 27: chronik.metadata.v1.Event.topic_deleted:type_name -> chronik.metadata.v1.Topic
+	17, // 28: chronik.metadata.v1.Event.partitions_created:type_name -> chronik.metadata.v1.PartitionsCreated
+	37, // 29: chronik.metadata.v1.Event.topic_configured:type_name -> chronik.metadata.v1.Topic
+	18, // 30: chronik.metadata.v1.Event.broker_configured:type_name -> chronik.metadata.v1.BrokerConfigured
+	19, // 31: chronik.metadata.v1.Event.producer_ids_allocated:type_name -> chronik.metadata.v1.ProducerIdsAllocated
+	20, // 32: chronik.metadata.v1.Event.partitions_reassigned:type_name -> chronik.metadata.v1.PartitionsReassigned
+	21, // 33: chronik.metadata.v1.Event.reassignment_completed:type_name -> chronik.metadata.v1.ReassignmentCompleted
+	38, // 34: chronik.metadata.v1.Event.features_updated:type_name -> chronik.metadata.v1.UpdateFeatures
+	35, // 35: chronik.metadata.v1.BrokerRegistered.broker:type_name -> chronik.metadata.v1.Broker
+	35, // 36: chronik.metadata.v1.BrokerRegistered.previous:type_name -> chronik.metadata.v1.Broker
+	37, // 37: chronik.metadata.v1.BrokerRegistered.topics:type_name -> chronik.metadata.v1.Topic
+	37, // 38: chronik.metadata.v1.PartitionsCreated.topic:type_name -> chronik.metadata.v1.Topic
+	37, // 39: chronik.metadata.v1.PartitionsReassigned.topic:type_name -> chronik.metadata.v1.Topic
+	37, // 40: chronik.metadata.v1.ReassignmentCompleted.topic:type_name -> chronik.metadata.v1.Topic
+	23, // 41: chronik.metadata.v1.Quorum.members:type_name -> chronik.metadata.v1.QuorumMember
+	0,  // 42: chronik.metadata.v1.Standing.state:type_name -> chronik.metadata.v1.State
+	25, // 43: chronik.metadata.v1.Standing.founders:type_name -> chronik.metadata.v1.Founder
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_forward_proto_init() }
@@ -2217,9 +2358,10 @@ func file_forward_proto_init() {
 		(*Question_Rebalance)(nil),
 		(*Question_AllocateProducerIds)(nil),
 		(*Question_DescribeQuorum)(nil),
+		(*Question_UpdateFeatures)(nil),
 	}
 	file_forward_proto_msgTypes[2].OneofWrappers = []any{}
-	file_forward_proto_msgTypes[11].OneofWrappers = []any{
+	file_forward_proto_msgTypes[13].OneofWrappers = []any{
 		(*Event_ClusterFormed)(nil),
 		(*Event_BrokerRegistered)(nil),
 		(*Event_BrokerUnregistered)(nil),
@@ -2233,7 +2375,7 @@ func file_forward_proto_init() {
 		(*Event_PartitionsReassigned)(nil),
 		(*Event_ReassignmentCompleted)(nil),
 		(*Event_ReassignmentsPlanned)(nil),
-		(*Event_FeatureChanged)(nil),
+		(*Event_FeaturesUpdated)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2241,7 +2383,7 @@ func file_forward_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_forward_proto_rawDesc), len(file_forward_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -90,10 +90,10 @@ type Command struct {
 	//	*Command_CreatePartitions
 	//	*Command_AlterConfig
 	//	*Command_AllocateProducerIds
-	//	*Command_SetFeature
 	//	*Command_ReassignPartitions
 	//	*Command_CompleteReassignment
 	//	*Command_ExpectBroker
+	//	*Command_UpdateFeatures
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -208,15 +208,6 @@ func (x *Command) GetAllocateProducerIds() *AllocateProducerIds {
 	return nil
 }
 
-func (x *Command) GetSetFeature() *SetFeature {
-	if x != nil {
-		if x, ok := x.Kind.(*Command_SetFeature); ok {
-			return x.SetFeature
-		}
-	}
-	return nil
-}
-
 func (x *Command) GetReassignPartitions() *ReassignPartitions {
 	if x != nil {
 		if x, ok := x.Kind.(*Command_ReassignPartitions); ok {
@@ -239,6 +230,15 @@ func (x *Command) GetExpectBroker() *ExpectBroker {
 	if x != nil {
 		if x, ok := x.Kind.(*Command_ExpectBroker); ok {
 			return x.ExpectBroker
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetUpdateFeatures() *UpdateFeatures {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_UpdateFeatures); ok {
+			return x.UpdateFeatures
 		}
 	}
 	return nil
@@ -280,10 +280,6 @@ type Command_AllocateProducerIds struct {
 	AllocateProducerIds *AllocateProducerIds `protobuf:"bytes,8,opt,name=allocate_producer_ids,json=allocateProducerIds,proto3,oneof"`
 }
 
-type Command_SetFeature struct {
-	SetFeature *SetFeature `protobuf:"bytes,9,opt,name=set_feature,json=setFeature,proto3,oneof"`
-}
-
 type Command_ReassignPartitions struct {
 	ReassignPartitions *ReassignPartitions `protobuf:"bytes,10,opt,name=reassign_partitions,json=reassignPartitions,proto3,oneof"`
 }
@@ -294,6 +290,10 @@ type Command_CompleteReassignment struct {
 
 type Command_ExpectBroker struct {
 	ExpectBroker *ExpectBroker `protobuf:"bytes,12,opt,name=expect_broker,json=expectBroker,proto3,oneof"`
+}
+
+type Command_UpdateFeatures struct {
+	UpdateFeatures *UpdateFeatures `protobuf:"bytes,13,opt,name=update_features,json=updateFeatures,proto3,oneof"`
 }
 
 func (*Command_FormCluster) isCommand_Kind() {}
@@ -312,13 +312,13 @@ func (*Command_AlterConfig) isCommand_Kind() {}
 
 func (*Command_AllocateProducerIds) isCommand_Kind() {}
 
-func (*Command_SetFeature) isCommand_Kind() {}
-
 func (*Command_ReassignPartitions) isCommand_Kind() {}
 
 func (*Command_CompleteReassignment) isCommand_Kind() {}
 
 func (*Command_ExpectBroker) isCommand_Kind() {}
+
+func (*Command_UpdateFeatures) isCommand_Kind() {}
 
 // FormCluster is the first command of a cluster: it gives the cluster its id and its feature levels.
 type FormCluster struct {
@@ -392,7 +392,8 @@ type RegisterBroker struct {
 	Raft      string                 `protobuf:"bytes,5,opt,name=raft,proto3" json:"raft,omitempty"` // address that the other brokers reach it at
 	// The directory holds nothing yet: the broker was not there when the metadata log began, or has lost what
 	// it held. Such a broker is never taken for the first incarnation of a founder.
-	Empty         bool `protobuf:"varint,6,opt,name=empty,proto3" json:"empty,omitempty"`
+	Empty         bool            `protobuf:"varint,6,opt,name=empty,proto3" json:"empty,omitempty"`
+	Features      []*FeatureRange `protobuf:"bytes,7,rep,name=features,proto3" json:"features,omitempty"` // that the broker serves, by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +470,74 @@ func (x *RegisterBroker) GetEmpty() bool {
 	return false
 }
 
+func (x *RegisterBroker) GetFeatures() []*FeatureRange {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+// FeatureRange is the levels of a feature that a broker serves, both included.
+type FeatureRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Min           int32                  `protobuf:"varint,2,opt,name=min,proto3" json:"min,omitempty"`
+	Max           int32                  `protobuf:"varint,3,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureRange) Reset() {
+	*x = FeatureRange{}
+	mi := &file_metadata_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureRange) ProtoMessage() {}
+
+func (x *FeatureRange) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureRange.ProtoReflect.Descriptor instead.
+func (*FeatureRange) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FeatureRange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FeatureRange) GetMin() int32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *FeatureRange) GetMax() int32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 // UnregisterBroker forgets a broker that is gone for good, or that was expected and will not come.
 type UnregisterBroker struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -479,7 +548,7 @@ type UnregisterBroker struct {
 
 func (x *UnregisterBroker) Reset() {
 	*x = UnregisterBroker{}
-	mi := &file_metadata_proto_msgTypes[3]
+	mi := &file_metadata_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +560,7 @@ func (x *UnregisterBroker) String() string {
 func (*UnregisterBroker) ProtoMessage() {}
 
 func (x *UnregisterBroker) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[3]
+	mi := &file_metadata_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +573,7 @@ func (x *UnregisterBroker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterBroker.ProtoReflect.Descriptor instead.
 func (*UnregisterBroker) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{3}
+	return file_metadata_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UnregisterBroker) GetId() int32 {
@@ -527,7 +596,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_metadata_proto_msgTypes[4]
+	mi := &file_metadata_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +608,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[4]
+	mi := &file_metadata_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +621,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{4}
+	return file_metadata_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Endpoint) GetListener() string {
@@ -596,7 +665,7 @@ type CreateTopic struct {
 
 func (x *CreateTopic) Reset() {
 	*x = CreateTopic{}
-	mi := &file_metadata_proto_msgTypes[5]
+	mi := &file_metadata_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +677,7 @@ func (x *CreateTopic) String() string {
 func (*CreateTopic) ProtoMessage() {}
 
 func (x *CreateTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[5]
+	mi := &file_metadata_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +690,7 @@ func (x *CreateTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTopic.ProtoReflect.Descriptor instead.
 func (*CreateTopic) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{5}
+	return file_metadata_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateTopic) GetName() string {
@@ -662,7 +731,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_metadata_proto_msgTypes[6]
+	mi := &file_metadata_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +743,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[6]
+	mi := &file_metadata_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +756,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{6}
+	return file_metadata_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Assignment) GetBrokers() []int32 {
@@ -707,7 +776,7 @@ type DeleteTopic struct {
 
 func (x *DeleteTopic) Reset() {
 	*x = DeleteTopic{}
-	mi := &file_metadata_proto_msgTypes[7]
+	mi := &file_metadata_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +788,7 @@ func (x *DeleteTopic) String() string {
 func (*DeleteTopic) ProtoMessage() {}
 
 func (x *DeleteTopic) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[7]
+	mi := &file_metadata_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +801,7 @@ func (x *DeleteTopic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTopic.ProtoReflect.Descriptor instead.
 func (*DeleteTopic) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{7}
+	return file_metadata_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteTopic) GetId() []byte {
@@ -754,7 +823,7 @@ type CreatePartitions struct {
 
 func (x *CreatePartitions) Reset() {
 	*x = CreatePartitions{}
-	mi := &file_metadata_proto_msgTypes[8]
+	mi := &file_metadata_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +835,7 @@ func (x *CreatePartitions) String() string {
 func (*CreatePartitions) ProtoMessage() {}
 
 func (x *CreatePartitions) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[8]
+	mi := &file_metadata_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +848,7 @@ func (x *CreatePartitions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePartitions.ProtoReflect.Descriptor instead.
 func (*CreatePartitions) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{8}
+	return file_metadata_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreatePartitions) GetId() []byte {
@@ -816,7 +885,7 @@ type AlterConfig struct {
 
 func (x *AlterConfig) Reset() {
 	*x = AlterConfig{}
-	mi := &file_metadata_proto_msgTypes[9]
+	mi := &file_metadata_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +897,7 @@ func (x *AlterConfig) String() string {
 func (*AlterConfig) ProtoMessage() {}
 
 func (x *AlterConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[9]
+	mi := &file_metadata_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +910,7 @@ func (x *AlterConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlterConfig.ProtoReflect.Descriptor instead.
 func (*AlterConfig) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{9}
+	return file_metadata_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AlterConfig) GetResource() Resource {
@@ -883,7 +952,7 @@ type AllocateProducerIds struct {
 
 func (x *AllocateProducerIds) Reset() {
 	*x = AllocateProducerIds{}
-	mi := &file_metadata_proto_msgTypes[10]
+	mi := &file_metadata_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +964,7 @@ func (x *AllocateProducerIds) String() string {
 func (*AllocateProducerIds) ProtoMessage() {}
 
 func (x *AllocateProducerIds) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[10]
+	mi := &file_metadata_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +977,7 @@ func (x *AllocateProducerIds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocateProducerIds.ProtoReflect.Descriptor instead.
 func (*AllocateProducerIds) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{10}
+	return file_metadata_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AllocateProducerIds) GetBroker() int32 {
@@ -925,30 +994,29 @@ func (x *AllocateProducerIds) GetCount() int32 {
 	return 0
 }
 
-// SetFeature finalizes the level of a feature.
-type SetFeature struct {
+// UpdateFeatures finalizes the levels of features, all of them or none. Level 0 switches a feature off.
+type UpdateFeatures struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Level         int32                  `protobuf:"varint,2,opt,name=level,proto3" json:"level,omitempty"`
+	Features      []*Feature             `protobuf:"bytes,1,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *SetFeature) Reset() {
-	*x = SetFeature{}
-	mi := &file_metadata_proto_msgTypes[11]
+func (x *UpdateFeatures) Reset() {
+	*x = UpdateFeatures{}
+	mi := &file_metadata_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *SetFeature) String() string {
+func (x *UpdateFeatures) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*SetFeature) ProtoMessage() {}
+func (*UpdateFeatures) ProtoMessage() {}
 
-func (x *SetFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[11]
+func (x *UpdateFeatures) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,23 +1027,16 @@ func (x *SetFeature) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use SetFeature.ProtoReflect.Descriptor instead.
-func (*SetFeature) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{11}
+// Deprecated: Use UpdateFeatures.ProtoReflect.Descriptor instead.
+func (*UpdateFeatures) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{12}
 }
 
-func (x *SetFeature) GetName() string {
+func (x *UpdateFeatures) GetFeatures() []*Feature {
 	if x != nil {
-		return x.Name
+		return x.Features
 	}
-	return ""
-}
-
-func (x *SetFeature) GetLevel() int32 {
-	if x != nil {
-		return x.Level
-	}
-	return 0
+	return nil
 }
 
 // ReassignPartitions gives partitions of one topic other replicas. Until the Raft group of a partition has
@@ -990,7 +1051,7 @@ type ReassignPartitions struct {
 
 func (x *ReassignPartitions) Reset() {
 	*x = ReassignPartitions{}
-	mi := &file_metadata_proto_msgTypes[12]
+	mi := &file_metadata_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1063,7 @@ func (x *ReassignPartitions) String() string {
 func (*ReassignPartitions) ProtoMessage() {}
 
 func (x *ReassignPartitions) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[12]
+	mi := &file_metadata_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1076,7 @@ func (x *ReassignPartitions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReassignPartitions.ProtoReflect.Descriptor instead.
 func (*ReassignPartitions) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{12}
+	return file_metadata_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReassignPartitions) GetId() []byte {
@@ -1043,7 +1104,7 @@ type Reassignment struct {
 
 func (x *Reassignment) Reset() {
 	*x = Reassignment{}
-	mi := &file_metadata_proto_msgTypes[13]
+	mi := &file_metadata_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1116,7 @@ func (x *Reassignment) String() string {
 func (*Reassignment) ProtoMessage() {}
 
 func (x *Reassignment) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[13]
+	mi := &file_metadata_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1129,7 @@ func (x *Reassignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reassignment.ProtoReflect.Descriptor instead.
 func (*Reassignment) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{13}
+	return file_metadata_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Reassignment) GetPartition() int32 {
@@ -1097,7 +1158,7 @@ type CompleteReassignment struct {
 
 func (x *CompleteReassignment) Reset() {
 	*x = CompleteReassignment{}
-	mi := &file_metadata_proto_msgTypes[14]
+	mi := &file_metadata_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1170,7 @@ func (x *CompleteReassignment) String() string {
 func (*CompleteReassignment) ProtoMessage() {}
 
 func (x *CompleteReassignment) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[14]
+	mi := &file_metadata_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1183,7 @@ func (x *CompleteReassignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteReassignment.ProtoReflect.Descriptor instead.
 func (*CompleteReassignment) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{14}
+	return file_metadata_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CompleteReassignment) GetId() []byte {
@@ -1156,7 +1217,7 @@ type ExpectBroker struct {
 
 func (x *ExpectBroker) Reset() {
 	*x = ExpectBroker{}
-	mi := &file_metadata_proto_msgTypes[15]
+	mi := &file_metadata_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1229,7 @@ func (x *ExpectBroker) String() string {
 func (*ExpectBroker) ProtoMessage() {}
 
 func (x *ExpectBroker) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[15]
+	mi := &file_metadata_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1242,7 @@ func (x *ExpectBroker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExpectBroker.ProtoReflect.Descriptor instead.
 func (*ExpectBroker) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{15}
+	return file_metadata_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExpectBroker) GetBroker() *Expected {
@@ -1203,7 +1264,7 @@ type Expected struct {
 
 func (x *Expected) Reset() {
 	*x = Expected{}
-	mi := &file_metadata_proto_msgTypes[16]
+	mi := &file_metadata_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1276,7 @@ func (x *Expected) String() string {
 func (*Expected) ProtoMessage() {}
 
 func (x *Expected) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[16]
+	mi := &file_metadata_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1289,7 @@ func (x *Expected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expected.ProtoReflect.Descriptor instead.
 func (*Expected) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{16}
+	return file_metadata_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Expected) GetId() int32 {
@@ -1273,7 +1334,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_metadata_proto_msgTypes[17]
+	mi := &file_metadata_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1346,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[17]
+	mi := &file_metadata_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1359,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{17}
+	return file_metadata_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Snapshot) GetClusterId() string {
@@ -1395,14 +1456,15 @@ type Broker struct {
 	Endpoints     []*Endpoint            `protobuf:"bytes,5,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
 	Rack          string                 `protobuf:"bytes,6,opt,name=rack,proto3" json:"rack,omitempty"`
 	Raft          string                 `protobuf:"bytes,7,opt,name=raft,proto3" json:"raft,omitempty"`
-	Joined        uint64                 `protobuf:"varint,8,opt,name=joined,proto3" json:"joined,omitempty"` // image version of its first registration
+	Joined        uint64                 `protobuf:"varint,8,opt,name=joined,proto3" json:"joined,omitempty"`    // image version of its first registration
+	Features      []*FeatureRange        `protobuf:"bytes,9,rep,name=features,proto3" json:"features,omitempty"` // that it serves, by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Broker) Reset() {
 	*x = Broker{}
-	mi := &file_metadata_proto_msgTypes[18]
+	mi := &file_metadata_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1476,7 @@ func (x *Broker) String() string {
 func (*Broker) ProtoMessage() {}
 
 func (x *Broker) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[18]
+	mi := &file_metadata_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1489,7 @@ func (x *Broker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broker.ProtoReflect.Descriptor instead.
 func (*Broker) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{18}
+	return file_metadata_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Broker) GetId() int32 {
@@ -1486,6 +1548,13 @@ func (x *Broker) GetJoined() uint64 {
 	return 0
 }
 
+func (x *Broker) GetFeatures() []*FeatureRange {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
 // Retired is a broker that was unregistered.
 type Retired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1497,7 +1566,7 @@ type Retired struct {
 
 func (x *Retired) Reset() {
 	*x = Retired{}
-	mi := &file_metadata_proto_msgTypes[19]
+	mi := &file_metadata_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1578,7 @@ func (x *Retired) String() string {
 func (*Retired) ProtoMessage() {}
 
 func (x *Retired) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[19]
+	mi := &file_metadata_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1591,7 @@ func (x *Retired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retired.ProtoReflect.Descriptor instead.
 func (*Retired) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{19}
+	return file_metadata_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Retired) GetId() int32 {
@@ -1552,7 +1621,7 @@ type Topic struct {
 
 func (x *Topic) Reset() {
 	*x = Topic{}
-	mi := &file_metadata_proto_msgTypes[20]
+	mi := &file_metadata_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1564,7 +1633,7 @@ func (x *Topic) String() string {
 func (*Topic) ProtoMessage() {}
 
 func (x *Topic) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[20]
+	mi := &file_metadata_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1577,7 +1646,7 @@ func (x *Topic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Topic.ProtoReflect.Descriptor instead.
 func (*Topic) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{20}
+	return file_metadata_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Topic) GetName() string {
@@ -1624,7 +1693,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_metadata_proto_msgTypes[21]
+	mi := &file_metadata_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1705,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[21]
+	mi := &file_metadata_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1718,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{21}
+	return file_metadata_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Partition) GetGroup() uint64 {
@@ -1712,7 +1781,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_metadata_proto_msgTypes[22]
+	mi := &file_metadata_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1793,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[22]
+	mi := &file_metadata_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1806,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{22}
+	return file_metadata_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Config) GetName() string {
@@ -1765,7 +1834,7 @@ type BrokerConfigs struct {
 
 func (x *BrokerConfigs) Reset() {
 	*x = BrokerConfigs{}
-	mi := &file_metadata_proto_msgTypes[23]
+	mi := &file_metadata_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1846,7 @@ func (x *BrokerConfigs) String() string {
 func (*BrokerConfigs) ProtoMessage() {}
 
 func (x *BrokerConfigs) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[23]
+	mi := &file_metadata_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1859,7 @@ func (x *BrokerConfigs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BrokerConfigs.ProtoReflect.Descriptor instead.
 func (*BrokerConfigs) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{23}
+	return file_metadata_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *BrokerConfigs) GetBroker() int32 {
@@ -1807,7 +1876,7 @@ func (x *BrokerConfigs) GetConfigs() []*Config {
 	return nil
 }
 
-// Feature is a finalized feature level.
+// Feature is a finalized feature level, 0 in a command for none.
 type Feature struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1818,7 +1887,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_metadata_proto_msgTypes[24]
+	mi := &file_metadata_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +1899,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[24]
+	mi := &file_metadata_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +1912,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{24}
+	return file_metadata_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Feature) GetName() string {
@@ -1864,7 +1933,7 @@ var File_metadata_proto protoreflect.FileDescriptor
 
 const file_metadata_proto_rawDesc = "" +
 	"\n" +
-	"\x0emetadata.proto\x12\x13chronik.metadata.v1\"\xd5\a\n" +
+	"\x0emetadata.proto\x12\x13chronik.metadata.v1\"\xf4\a\n" +
 	"\aCommand\x12E\n" +
 	"\fform_cluster\x18\x01 \x01(\v2 .chronik.metadata.v1.FormClusterH\x00R\vformCluster\x12N\n" +
 	"\x0fregister_broker\x18\x02 \x01(\v2#.chronik.metadata.v1.RegisterBrokerH\x00R\x0eregisterBroker\x12T\n" +
@@ -1873,14 +1942,14 @@ const file_metadata_proto_rawDesc = "" +
 	"\fdelete_topic\x18\x05 \x01(\v2 .chronik.metadata.v1.DeleteTopicH\x00R\vdeleteTopic\x12T\n" +
 	"\x11create_partitions\x18\x06 \x01(\v2%.chronik.metadata.v1.CreatePartitionsH\x00R\x10createPartitions\x12E\n" +
 	"\falter_config\x18\a \x01(\v2 .chronik.metadata.v1.AlterConfigH\x00R\valterConfig\x12^\n" +
-	"\x15allocate_producer_ids\x18\b \x01(\v2(.chronik.metadata.v1.AllocateProducerIdsH\x00R\x13allocateProducerIds\x12B\n" +
-	"\vset_feature\x18\t \x01(\v2\x1f.chronik.metadata.v1.SetFeatureH\x00R\n" +
-	"setFeature\x12Z\n" +
+	"\x15allocate_producer_ids\x18\b \x01(\v2(.chronik.metadata.v1.AllocateProducerIdsH\x00R\x13allocateProducerIds\x12Z\n" +
 	"\x13reassign_partitions\x18\n" +
 	" \x01(\v2'.chronik.metadata.v1.ReassignPartitionsH\x00R\x12reassignPartitions\x12`\n" +
 	"\x15complete_reassignment\x18\v \x01(\v2).chronik.metadata.v1.CompleteReassignmentH\x00R\x14completeReassignment\x12H\n" +
-	"\rexpect_broker\x18\f \x01(\v2!.chronik.metadata.v1.ExpectBrokerH\x00R\fexpectBrokerB\x06\n" +
-	"\x04kind\"\xd1\x01\n" +
+	"\rexpect_broker\x18\f \x01(\v2!.chronik.metadata.v1.ExpectBrokerH\x00R\fexpectBroker\x12N\n" +
+	"\x0fupdate_features\x18\r \x01(\v2#.chronik.metadata.v1.UpdateFeaturesH\x00R\x0eupdateFeaturesB\x06\n" +
+	"\x04kindJ\x04\b\t\x10\n" +
+	"R\vset_feature\"\xd1\x01\n" +
 	"\vFormCluster\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12J\n" +
@@ -1888,14 +1957,19 @@ const file_metadata_proto_rawDesc = "" +
 	"\bfounders\x18\x03 \x03(\x05R\bfounders\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xb9\x01\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xf8\x01\n" +
 	"\x0eRegisterBroker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x1c\n" +
 	"\tdirectory\x18\x02 \x01(\fR\tdirectory\x12;\n" +
 	"\tendpoints\x18\x03 \x03(\v2\x1d.chronik.metadata.v1.EndpointR\tendpoints\x12\x12\n" +
 	"\x04rack\x18\x04 \x01(\tR\x04rack\x12\x12\n" +
 	"\x04raft\x18\x05 \x01(\tR\x04raft\x12\x14\n" +
-	"\x05empty\x18\x06 \x01(\bR\x05empty\"\"\n" +
+	"\x05empty\x18\x06 \x01(\bR\x05empty\x12=\n" +
+	"\bfeatures\x18\a \x03(\v2!.chronik.metadata.v1.FeatureRangeR\bfeatures\"F\n" +
+	"\fFeatureRange\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03min\x18\x02 \x01(\x05R\x03min\x12\x10\n" +
+	"\x03max\x18\x03 \x01(\x05R\x03max\"\"\n" +
 	"\x10UnregisterBroker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\"{\n" +
 	"\bEndpoint\x12\x1a\n" +
@@ -1934,11 +2008,9 @@ const file_metadata_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
 	"\x13AllocateProducerIds\x12\x16\n" +
 	"\x06broker\x18\x01 \x01(\x05R\x06broker\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"6\n" +
-	"\n" +
-	"SetFeature\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05level\x18\x02 \x01(\x05R\x05level\"g\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"J\n" +
+	"\x0eUpdateFeatures\x128\n" +
+	"\bfeatures\x18\x01 \x03(\v2\x1c.chronik.metadata.v1.FeatureR\bfeatures\"g\n" +
 	"\x12ReassignPartitions\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12A\n" +
 	"\n" +
@@ -1972,7 +2044,7 @@ const file_metadata_proto_rawDesc = "" +
 	"\bexpected\x18\n" +
 	" \x03(\v2\x1d.chronik.metadata.v1.ExpectedR\bexpected\x126\n" +
 	"\aretired\x18\v \x03(\v2\x1c.chronik.metadata.v1.RetiredR\aretired\x12\x1a\n" +
-	"\bfounders\x18\f \x03(\x05R\bfounders\"\xeb\x01\n" +
+	"\bfounders\x18\f \x03(\x05R\bfounders\"\xaa\x02\n" +
 	"\x06Broker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12 \n" +
@@ -1981,7 +2053,8 @@ const file_metadata_proto_rawDesc = "" +
 	"\tendpoints\x18\x05 \x03(\v2\x1d.chronik.metadata.v1.EndpointR\tendpoints\x12\x12\n" +
 	"\x04rack\x18\x06 \x01(\tR\x04rack\x12\x12\n" +
 	"\x04raft\x18\a \x01(\tR\x04raft\x12\x16\n" +
-	"\x06joined\x18\b \x01(\x04R\x06joined\";\n" +
+	"\x06joined\x18\b \x01(\x04R\x06joined\x12=\n" +
+	"\bfeatures\x18\t \x03(\v2!.chronik.metadata.v1.FeatureRangeR\bfeatures\";\n" +
 	"\aRetired\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\rR\vincarnation\"\xa2\x01\n" +
@@ -2027,76 +2100,80 @@ func file_metadata_proto_rawDescGZIP() []byte {
 }
 
 var file_metadata_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_metadata_proto_goTypes = []any{
 	(Resource)(0),                // 0: chronik.metadata.v1.Resource
 	(*Command)(nil),              // 1: chronik.metadata.v1.Command
 	(*FormCluster)(nil),          // 2: chronik.metadata.v1.FormCluster
 	(*RegisterBroker)(nil),       // 3: chronik.metadata.v1.RegisterBroker
-	(*UnregisterBroker)(nil),     // 4: chronik.metadata.v1.UnregisterBroker
-	(*Endpoint)(nil),             // 5: chronik.metadata.v1.Endpoint
-	(*CreateTopic)(nil),          // 6: chronik.metadata.v1.CreateTopic
-	(*Assignment)(nil),           // 7: chronik.metadata.v1.Assignment
-	(*DeleteTopic)(nil),          // 8: chronik.metadata.v1.DeleteTopic
-	(*CreatePartitions)(nil),     // 9: chronik.metadata.v1.CreatePartitions
-	(*AlterConfig)(nil),          // 10: chronik.metadata.v1.AlterConfig
-	(*AllocateProducerIds)(nil),  // 11: chronik.metadata.v1.AllocateProducerIds
-	(*SetFeature)(nil),           // 12: chronik.metadata.v1.SetFeature
-	(*ReassignPartitions)(nil),   // 13: chronik.metadata.v1.ReassignPartitions
-	(*Reassignment)(nil),         // 14: chronik.metadata.v1.Reassignment
-	(*CompleteReassignment)(nil), // 15: chronik.metadata.v1.CompleteReassignment
-	(*ExpectBroker)(nil),         // 16: chronik.metadata.v1.ExpectBroker
-	(*Expected)(nil),             // 17: chronik.metadata.v1.Expected
-	(*Snapshot)(nil),             // 18: chronik.metadata.v1.Snapshot
-	(*Broker)(nil),               // 19: chronik.metadata.v1.Broker
-	(*Retired)(nil),              // 20: chronik.metadata.v1.Retired
-	(*Topic)(nil),                // 21: chronik.metadata.v1.Topic
-	(*Partition)(nil),            // 22: chronik.metadata.v1.Partition
-	(*Config)(nil),               // 23: chronik.metadata.v1.Config
-	(*BrokerConfigs)(nil),        // 24: chronik.metadata.v1.BrokerConfigs
-	(*Feature)(nil),              // 25: chronik.metadata.v1.Feature
-	nil,                          // 26: chronik.metadata.v1.FormCluster.FeaturesEntry
-	nil,                          // 27: chronik.metadata.v1.CreateTopic.ConfigsEntry
-	nil,                          // 28: chronik.metadata.v1.AlterConfig.SetEntry
+	(*FeatureRange)(nil),         // 4: chronik.metadata.v1.FeatureRange
+	(*UnregisterBroker)(nil),     // 5: chronik.metadata.v1.UnregisterBroker
+	(*Endpoint)(nil),             // 6: chronik.metadata.v1.Endpoint
+	(*CreateTopic)(nil),          // 7: chronik.metadata.v1.CreateTopic
+	(*Assignment)(nil),           // 8: chronik.metadata.v1.Assignment
+	(*DeleteTopic)(nil),          // 9: chronik.metadata.v1.DeleteTopic
+	(*CreatePartitions)(nil),     // 10: chronik.metadata.v1.CreatePartitions
+	(*AlterConfig)(nil),          // 11: chronik.metadata.v1.AlterConfig
+	(*AllocateProducerIds)(nil),  // 12: chronik.metadata.v1.AllocateProducerIds
+	(*UpdateFeatures)(nil),       // 13: chronik.metadata.v1.UpdateFeatures
+	(*ReassignPartitions)(nil),   // 14: chronik.metadata.v1.ReassignPartitions
+	(*Reassignment)(nil),         // 15: chronik.metadata.v1.Reassignment
+	(*CompleteReassignment)(nil), // 16: chronik.metadata.v1.CompleteReassignment
+	(*ExpectBroker)(nil),         // 17: chronik.metadata.v1.ExpectBroker
+	(*Expected)(nil),             // 18: chronik.metadata.v1.Expected
+	(*Snapshot)(nil),             // 19: chronik.metadata.v1.Snapshot
+	(*Broker)(nil),               // 20: chronik.metadata.v1.Broker
+	(*Retired)(nil),              // 21: chronik.metadata.v1.Retired
+	(*Topic)(nil),                // 22: chronik.metadata.v1.Topic
+	(*Partition)(nil),            // 23: chronik.metadata.v1.Partition
+	(*Config)(nil),               // 24: chronik.metadata.v1.Config
+	(*BrokerConfigs)(nil),        // 25: chronik.metadata.v1.BrokerConfigs
+	(*Feature)(nil),              // 26: chronik.metadata.v1.Feature
+	nil,                          // 27: chronik.metadata.v1.FormCluster.FeaturesEntry
+	nil,                          // 28: chronik.metadata.v1.CreateTopic.ConfigsEntry
+	nil,                          // 29: chronik.metadata.v1.AlterConfig.SetEntry
 }
 var file_metadata_proto_depIdxs = []int32{
 	2,  // 0: chronik.metadata.v1.Command.form_cluster:type_name -> chronik.metadata.v1.FormCluster
 	3,  // 1: chronik.metadata.v1.Command.register_broker:type_name -> chronik.metadata.v1.RegisterBroker
-	4,  // 2: chronik.metadata.v1.Command.unregister_broker:type_name -> chronik.metadata.v1.UnregisterBroker
-	6,  // 3: chronik.metadata.v1.Command.create_topic:type_name -> chronik.metadata.v1.CreateTopic
-	8,  // 4: chronik.metadata.v1.Command.delete_topic:type_name -> chronik.metadata.v1.DeleteTopic
-	9,  // 5: chronik.metadata.v1.Command.create_partitions:type_name -> chronik.metadata.v1.CreatePartitions
-	10, // 6: chronik.metadata.v1.Command.alter_config:type_name -> chronik.metadata.v1.AlterConfig
-	11, // 7: chronik.metadata.v1.Command.allocate_producer_ids:type_name -> chronik.metadata.v1.AllocateProducerIds
-	12, // 8: chronik.metadata.v1.Command.set_feature:type_name -> chronik.metadata.v1.SetFeature
-	13, // 9: chronik.metadata.v1.Command.reassign_partitions:type_name -> chronik.metadata.v1.ReassignPartitions
-	15, // 10: chronik.metadata.v1.Command.complete_reassignment:type_name -> chronik.metadata.v1.CompleteReassignment
-	16, // 11: chronik.metadata.v1.Command.expect_broker:type_name -> chronik.metadata.v1.ExpectBroker
-	26, // 12: chronik.metadata.v1.FormCluster.features:type_name -> chronik.metadata.v1.FormCluster.FeaturesEntry
-	5,  // 13: chronik.metadata.v1.RegisterBroker.endpoints:type_name -> chronik.metadata.v1.Endpoint
-	7,  // 14: chronik.metadata.v1.CreateTopic.partitions:type_name -> chronik.metadata.v1.Assignment
-	27, // 15: chronik.metadata.v1.CreateTopic.configs:type_name -> chronik.metadata.v1.CreateTopic.ConfigsEntry
-	7,  // 16: chronik.metadata.v1.CreatePartitions.partitions:type_name -> chronik.metadata.v1.Assignment
-	0,  // 17: chronik.metadata.v1.AlterConfig.resource:type_name -> chronik.metadata.v1.Resource
-	28, // 18: chronik.metadata.v1.AlterConfig.set:type_name -> chronik.metadata.v1.AlterConfig.SetEntry
-	14, // 19: chronik.metadata.v1.ReassignPartitions.partitions:type_name -> chronik.metadata.v1.Reassignment
-	17, // 20: chronik.metadata.v1.ExpectBroker.broker:type_name -> chronik.metadata.v1.Expected
-	19, // 21: chronik.metadata.v1.Snapshot.brokers:type_name -> chronik.metadata.v1.Broker
-	21, // 22: chronik.metadata.v1.Snapshot.topics:type_name -> chronik.metadata.v1.Topic
-	23, // 23: chronik.metadata.v1.Snapshot.default_configs:type_name -> chronik.metadata.v1.Config
-	24, // 24: chronik.metadata.v1.Snapshot.broker_configs:type_name -> chronik.metadata.v1.BrokerConfigs
-	25, // 25: chronik.metadata.v1.Snapshot.features:type_name -> chronik.metadata.v1.Feature
-	17, // 26: chronik.metadata.v1.Snapshot.expected:type_name -> chronik.metadata.v1.Expected
-	20, // 27: chronik.metadata.v1.Snapshot.retired:type_name -> chronik.metadata.v1.Retired
-	5,  // 28: chronik.metadata.v1.Broker.endpoints:type_name -> chronik.metadata.v1.Endpoint
-	22, // 29: chronik.metadata.v1.Topic.partitions:type_name -> chronik.metadata.v1.Partition
-	23, // 30: chronik.metadata.v1.Topic.configs:type_name -> chronik.metadata.v1.Config
-	23, // 31: chronik.metadata.v1.BrokerConfigs.configs:type_name -> chronik.metadata.v1.Config
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	5,  // 2: chronik.metadata.v1.Command.unregister_broker:type_name -> chronik.metadata.v1.UnregisterBroker
+	7,  // 3: chronik.metadata.v1.Command.create_topic:type_name -> chronik.metadata.v1.CreateTopic
+	9,  // 4: chronik.metadata.v1.Command.delete_topic:type_name -> chronik.metadata.v1.DeleteTopic
+	10, // 5: chronik.metadata.v1.Command.create_partitions:type_name -> chronik.metadata.v1.CreatePartitions
+	11, // 6: chronik.metadata.v1.Command.alter_config:type_name -> chronik.metadata.v1.AlterConfig
+	12, // 7: chronik.metadata.v1.Command.allocate_producer_ids:type_name -> chronik.metadata.v1.AllocateProducerIds
+	14, // 8: chronik.metadata.v1.Command.reassign_partitions:type_name -> chronik.metadata.v1.ReassignPartitions
+	16, // 9: chronik.metadata.v1.Command.complete_reassignment:type_name -> chronik.metadata.v1.CompleteReassignment
+	17, // 10: chronik.metadata.v1.Command.expect_broker:type_name -> chronik.metadata.v1.ExpectBroker
+	13, // 11: chronik.metadata.v1.Command.update_features:type_name -> chronik.metadata.v1.UpdateFeatures
+	27, // 12: chronik.metadata.v1.FormCluster.features:type_name -> chronik.metadata.v1.FormCluster.FeaturesEntry
+	6,  // 13: chronik.metadata.v1.RegisterBroker.endpoints:type_name -> chronik.metadata.v1.Endpoint
+	4,  // 14: chronik.metadata.v1.RegisterBroker.features:type_name -> chronik.metadata.v1.FeatureRange
+	8,  // 15: chronik.metadata.v1.CreateTopic.partitions:type_name -> chronik.metadata.v1.Assignment
+	28, // 16: chronik.metadata.v1.CreateTopic.configs:type_name -> chronik.metadata.v1.CreateTopic.ConfigsEntry
+	8,  // 17: chronik.metadata.v1.CreatePartitions.partitions:type_name -> chronik.metadata.v1.Assignment
+	0,  // 18: chronik.metadata.v1.AlterConfig.resource:type_name -> chronik.metadata.v1.Resource
+	29, // 19: chronik.metadata.v1.AlterConfig.set:type_name -> chronik.metadata.v1.AlterConfig.SetEntry
+	26, // 20: chronik.metadata.v1.UpdateFeatures.features:type_name -> chronik.metadata.v1.Feature
+	15, // 21: chronik.metadata.v1.ReassignPartitions.partitions:type_name -> chronik.metadata.v1.Reassignment
+	18, // 22: chronik.metadata.v1.ExpectBroker.broker:type_name -> chronik.metadata.v1.Expected
+	20, // 23: chronik.metadata.v1.Snapshot.brokers:type_name -> chronik.metadata.v1.Broker
+	22, // 24: chronik.metadata.v1.Snapshot.topics:type_name -> chronik.metadata.v1.Topic
+	24, // 25: chronik.metadata.v1.Snapshot.default_configs:type_name -> chronik.metadata.v1.Config
+	25, // 26: chronik.metadata.v1.Snapshot.broker_configs:type_name -> chronik.metadata.v1.BrokerConfigs
+	26, // 27: chronik.metadata.v1.Snapshot.features:type_name -> chronik.metadata.v1.Feature
+	18, // 28: chronik.metadata.v1.Snapshot.expected:type_name -> chronik.metadata.v1.Expected
+	21, // 29: chronik.metadata.v1.Snapshot.retired:type_name -> chronik.metadata.v1.Retired
+	6,  // 30: chronik.metadata.v1.Broker.endpoints:type_name -> chronik.metadata.v1.Endpoint
+	4,  // 31: chronik.metadata.v1.Broker.features:type_name -> chronik.metadata.v1.FeatureRange
+	23, // 32: chronik.metadata.v1.Topic.partitions:type_name -> chronik.metadata.v1.Partition
+	24, // 33: chronik.metadata.v1.Topic.configs:type_name -> chronik.metadata.v1.Config
+	24, // 34: chronik.metadata.v1.BrokerConfigs.configs:type_name -> chronik.metadata.v1.Config
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_metadata_proto_init() }
@@ -2113,10 +2190,10 @@ func file_metadata_proto_init() {
 		(*Command_CreatePartitions)(nil),
 		(*Command_AlterConfig)(nil),
 		(*Command_AllocateProducerIds)(nil),
-		(*Command_SetFeature)(nil),
 		(*Command_ReassignPartitions)(nil),
 		(*Command_CompleteReassignment)(nil),
 		(*Command_ExpectBroker)(nil),
+		(*Command_UpdateFeatures)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2124,7 +2201,7 @@ func file_metadata_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_metadata_proto_rawDesc), len(file_metadata_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,11 +1,12 @@
 package api
 
 import (
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
 	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -34,7 +35,7 @@ func apiVersions(env *request.Env, _ request.Client, r *protocol.Request) kmsg.R
 		one.ApiKey, one.MinVersion, one.MaxVersion = row.Key, row.Min, row.Max
 		response.ApiKeys[i] = one
 	}
-	addFeatures(env, response)
+	addFeatures(env, response, body.Version)
 	return response
 }
 
@@ -52,27 +53,24 @@ func namesSoftware(text string) bool {
 	return text != ""
 }
 
-// addFeatures tells the features of the cluster. Level 0 means that a feature is off, and off is the same
-// as absent. Every broker supports what is finalized, from level 1 on; it would not run otherwise. So the
-// rule of version 4, to hide features with a lowest level of 0 from older clients, has nothing to hide.
-func addFeatures(env *request.Env, response *kmsg.ApiVersionsResponse) {
-	current := env.Image()
-	response.FinalizedFeaturesEpoch = int64(current.Version())
-	for name, level := range current.Features() {
-		if level <= 0 {
+// addFeatures tells which levels this broker serves and which the cluster has finalized. Clients before
+// version 4 cannot read a feature whose lowest level is 0, so they are not told of it.
+func addFeatures(env *request.Env, response *kmsg.ApiVersionsResponse, version int16) {
+	served := features.Supported()
+	for _, name := range served.Names() {
+		if version < 4 && served[name].Min == 0 {
 			continue
 		}
-		finalized := kmsg.NewApiVersionsResponseFinalizedFeature()
-		finalized.Name, finalized.MinVersionLevel, finalized.MaxVersionLevel = name, int16(level), int16(level)
-		response.FinalizedFeatures = append(response.FinalizedFeatures, finalized)
-		supported := kmsg.NewApiVersionsResponseSupportedFeature()
-		supported.Name, supported.MinVersion, supported.MaxVersion = name, 1, int16(level)
-		response.SupportedFeatures = append(response.SupportedFeatures, supported)
+		one := kmsg.NewApiVersionsResponseSupportedFeature()
+		one.Name, one.MinVersion, one.MaxVersion = name, int16(served[name].Min), int16(served[name].Max)
+		response.SupportedFeatures = append(response.SupportedFeatures, one)
 	}
-	slices.SortFunc(response.FinalizedFeatures, func(a, b kmsg.ApiVersionsResponseFinalizedFeature) int {
-		return strings.Compare(a.Name, b.Name)
-	})
-	slices.SortFunc(response.SupportedFeatures, func(a, b kmsg.ApiVersionsResponseSupportedFeature) int {
-		return strings.Compare(a.Name, b.Name)
-	})
+	current := env.Image()
+	levels := current.Features()
+	response.FinalizedFeaturesEpoch = int64(current.Version())
+	for _, name := range slices.Sorted(maps.Keys(levels)) {
+		one := kmsg.NewApiVersionsResponseFinalizedFeature()
+		one.Name, one.MinVersionLevel, one.MaxVersionLevel = name, int16(levels[name]), int16(levels[name])
+		response.FinalizedFeatures = append(response.FinalizedFeatures, one)
+	}
 }

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
+	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
 	"github.com/chronik-go/chronik/protocol"
 )
 
@@ -31,19 +35,29 @@ func TestApiVersionsTellsTheOneTable(t *testing.T) {
 	}
 }
 
+// A feature that is off at its lowest level would end older clients (KAFKA-17492).
 func TestApiVersionsTellsFeatures(t *testing.T) {
 	h := newHost(t)
-	got := ask[*kmsg.ApiVersionsResponse](h, versionsRequest(3, "test", "1.0"))
-	if len(got.FinalizedFeatures) != 2 || got.FinalizedFeatures[0].Name != "a.feature" ||
-		got.FinalizedFeatures[1].MaxVersionLevel != 2 || got.FinalizedFeatures[1].MinVersionLevel != 2 {
-		t.Errorf("got finalized %+v", got.FinalizedFeatures)
-	}
-	if len(got.SupportedFeatures) != 2 || got.SupportedFeatures[1].MaxVersion != 2 ||
-		got.SupportedFeatures[1].MinVersion != 1 {
-		t.Errorf("got supported %+v", got.SupportedFeatures)
-	}
-	if got.FinalizedFeaturesEpoch != int64(h.image.Version()) {
-		t.Errorf("got epoch %d, want %d", got.FinalizedFeaturesEpoch, h.image.Version())
+	levels := map[string]int32{"b.feature": 2, "a.feature": 1, "off": 0}
+	h.apply(&metadatapb.Command{Kind: &metadatapb.Command_UpdateFeatures{UpdateFeatures: image.LevelsProto(levels)}})
+	for version := int16(3); version <= 4; version++ {
+		got := ask[*kmsg.ApiVersionsResponse](h, versionsRequest(version, "test", "1.0"))
+		if len(got.FinalizedFeatures) != 2 || got.FinalizedFeatures[0].Name != "a.feature" ||
+			got.FinalizedFeatures[1].MaxVersionLevel != 2 || got.FinalizedFeatures[1].MinVersionLevel != 2 {
+			t.Errorf("got finalized %+v", got.FinalizedFeatures)
+		}
+		told := features.Ranges{}
+		for _, one := range got.SupportedFeatures {
+			told[one.Name] = features.Range{Min: int32(one.MinVersion), Max: int32(one.MaxVersion)}
+		}
+		want := features.Supported()
+		maps.DeleteFunc(want, func(_ string, r features.Range) bool { return version < 4 && r.Min == 0 })
+		if !maps.Equal(told, want) || len(want) == 0 {
+			t.Errorf("version %d: got supported %v, want %v", version, told, want)
+		}
+		if got.FinalizedFeaturesEpoch != int64(h.image.Version()) {
+			t.Errorf("got epoch %d, want %d", got.FinalizedFeaturesEpoch, h.image.Version())
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/controller"
 	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/metadata/image/features"
 	"github.com/chronik-go/chronik/actors/metadata/metadatapb"
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/actors/partitions"
@@ -64,6 +65,15 @@ func (c *cluster) register(id int32) {
 			Endpoints: []*metadatapb.Endpoint{{Listener: "PLAINTEXT", Host: fmt.Sprint("host", id), Port: 9090 + id}},
 		}}},
 	)
+}
+
+// serves says which features a broker serves.
+func (c *cluster) serves(id int32, served features.Ranges) {
+	known := c.image.Broker(id)
+	c.apply(&metadatapb.Command{Kind: &metadatapb.Command_RegisterBroker{RegisterBroker: &metadatapb.RegisterBroker{
+		Id: id, Directory: known.Directory[:], Rack: known.Rack, Features: image.RangesProto(served),
+		Endpoints: []*metadatapb.Endpoint{image.EndpointProto(known.Endpoints[0])},
+	}}})
 }
 
 // metadataOf stands for the actor "metadata" of a cluster.

@@ -62,7 +62,7 @@ func newHost(t *testing.T) *host {
 		Settings: request.Settings{RequestTimeout: 30 * time.Second},
 	}
 	h.apply(&metadatapb.Command{Kind: &metadatapb.Command_FormCluster{FormCluster: &metadatapb.FormCluster{
-		ClusterId: "cluster", Features: map[string]int32{"b.feature": 2, "a.feature": 1, "off": 0},
+		ClusterId: "cluster",
 	}}})
 	for id := int32(hostNode); id <= 2; id++ {
 		broker := &metadatapb.RegisterBroker{Id: id, Directory: append(make([]byte, 15), byte(id))}

@@ -55,6 +55,7 @@ var handlers = []handler{
 	{key: kmsg.ListPartitionReassignments, immediate: listPartitionReassignments},
 	{key: kmsg.OffsetDelete, waiting: offsetDelete},
 	{key: kmsg.DescribeQuorum, waiting: describeQuorum},
+	{key: kmsg.UpdateFeatures, waiting: updateFeatures},
 	{key: kmsg.DescribeCluster, immediate: describeCluster},
 	{key: kmsg.DescribeProducers, waiting: describeProducers},
 	{key: kmsg.UnregisterBroker, waiting: unregisterBroker},
