@@ -235,7 +235,7 @@ func (a *Actor) awaitLeaders(c *kit.Context, i *image.Image) {
 	c.Self().Child(namePartitions).Tell(ask)
 }
 
-// onElectionOver lets clients in though some partitions have no leader that this node knows of, and says which.
+// onElectionOver lets clients in though partitions have no leader that this node knows of, and says which.
 func (a *Actor) onElectionOver(c *kit.Context) {
 	if a.phase != joining {
 		return
@@ -244,7 +244,8 @@ func (a *Actor) onElectionOver(c *kit.Context) {
 	for topic := range a.current.Image().Topics() {
 		for _, p := range topic.Partitions {
 			if l := a.leaders.Of(p.Group); !l.Ready {
-				missing = append(missing, fmt.Sprintf("%s-%d (node %d, epoch %d)", topic.Name, p.Index, l.Node, l.Epoch))
+				known := fmt.Sprintf("%s-%d (node %d, epoch %d)", topic.Name, p.Index, l.Node, l.Epoch)
+				missing = append(missing, known)
 			}
 		}
 	}

@@ -64,6 +64,8 @@ type Actor struct {
 	spots      map[wal.GroupID]*spot
 	exchanges  map[int32]map[wal.GroupID]struct{} // by node: what it has told in the exchange under way
 	news       map[wal.GroupID]struct{}           // to be announced
+	doubting   bool                               // doubt is on its way
+	doubtAfter time.Duration                      // how long it takes this time
 	completing map[wal.GroupID]struct{}
 	questions  questions
 	cleaner    kit.Spec
@@ -135,13 +137,15 @@ func (a *Actor) Receive(c *kit.Context) {
 func (a *Actor) receiveCluster(c *kit.Context, message any) {
 	switch m := message.(type) {
 	case link.Up:
-		a.onUp(m)
+		a.onUp(c, m)
 	case link.Down:
-		a.onDown(m)
+		a.onDown(c, m)
 	case link.Noticed:
 		a.onNoticed(c, m)
 	case announce:
 		a.onAnnounce()
+	case doubt:
+		a.onDoubt(c)
 	case metadata.Submitted:
 		a.onCompleted(c, m)
 	case complete:

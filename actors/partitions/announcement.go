@@ -16,7 +16,9 @@ type announcement struct {
 	// first and last frame an exchange, in which a node tells of all partitions that it leads. What is told
 	// between two exchanges is only what has changed.
 	first, last bool
-	changes     []leadershipChange
+	// ask wants an exchange in return: what the other node has told so far may not have arrived.
+	ask     bool
+	changes []leadershipChange
 }
 
 // leadershipChange is what became of one group.
@@ -33,6 +35,7 @@ const (
 
 	flagFirst = 1 << 0
 	flagLast  = 1 << 1
+	flagAsk   = 1 << 2
 
 	flagLeads = 1 << 0
 
@@ -57,6 +60,9 @@ func (a *announcement) encode() []byte {
 	}
 	if a.last {
 		flags |= flagLast
+	}
+	if a.ask {
+		flags |= flagAsk
 	}
 	b = append(b, announcementVersion, flags)
 	b = binary.AppendUvarint(b, uint64(len(a.changes)))
@@ -89,11 +95,11 @@ func appendBrokers(b []byte, brokers []int32) []byte {
 // decodeAnnouncement reads an announcement. It takes no more memory than the bytes are worth, and refuses
 // what encode would not have written.
 func decodeAnnouncement(data []byte) (*announcement, error) {
-	if len(data) < 3 || data[0] != announcementVersion || data[1]&^(flagFirst|flagLast) != 0 {
+	if len(data) < 3 || data[0] != announcementVersion || data[1]&^(flagFirst|flagLast|flagAsk) != 0 {
 		return nil, errAnnouncement
 	}
 	d := decoder{rest: data[2:]}
-	a := &announcement{first: data[1]&flagFirst != 0, last: data[1]&flagLast != 0}
+	a := &announcement{first: data[1]&flagFirst != 0, last: data[1]&flagLast != 0, ask: data[1]&flagAsk != 0}
 	count := d.number(maxChanges)
 	if count*leastChange > uint64(len(d.rest)) {
 		return nil, errAnnouncement

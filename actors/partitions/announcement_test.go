@@ -45,7 +45,9 @@ func TestAnnouncementsKeepTheirForm(t *testing.T) {
 }
 
 func TestAnnouncementsAreReadAsTheyWereWritten(t *testing.T) {
-	for _, a := range []announcement{announced, {last: true, changes: []leadershipChange{}}} {
+	for _, a := range []announcement{
+		announced, {last: true, changes: []leadershipChange{}}, {ask: true, changes: []leadershipChange{}},
+	} {
 		got, err := decodeAnnouncement(a.encode())
 		if err != nil || !reflect.DeepEqual(*got, a) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, a)
@@ -61,7 +63,7 @@ func TestAnnouncementOfANewerVersionIsRefused(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"empty":          {},
 		"version":        append([]byte{2}, announced.encode()[1:]...),
-		"unknown flag":   {1, 4, 0},
+		"unknown flag":   {1, 8, 0},
 		"cut":            announced.encode()[:9],
 		"longer":         append(announced.encode(), 0),
 		"hostile count":  {1, 0, 0xff, 0x1f},

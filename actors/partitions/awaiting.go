@@ -52,6 +52,16 @@ func (a *awaiting) led(id image.TopicID, wasReady, ready bool) {
 	a.settle(id)
 }
 
+// any tells whether some partition has no ready leader.
+func (a *awaiting) any() bool {
+	for _, count := range a.unready {
+		if count > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // add registers an asker, or answers at once what is ready already.
 func (a *awaiting) add(m AwaitLeaders) {
 	one := &await{missing: make(map[image.TopicID]struct{}, len(m.Topics)), replyTo: m.ReplyTo, token: m.Token}

@@ -13,8 +13,8 @@
 //	blocks    on disk at its start, while it looks for directories that nobody needs
 //	receives  metadata.ImageChanged, metadata.Submitted, AwaitLeaders, Handover, partition.Led,
 //	          partition.Deleted, sweep, Retain, group.Proposed, group.Transferred, raftactor.Stopped,
-//	          rebuild, clean, resubscribe, announce, balance, complete, link.Up, link.Down, link.Noticed,
-//	          link.Incoming, link.Returned
+//	          rebuild, clean, resubscribe, announce, doubt, balance, complete, link.Up, link.Down,
+//	          link.Noticed, link.Incoming, link.Returned
 //	sends     LeadersReady, partition.SetMembers, partition.Delete, group.Propose (retention),
 //	          group.Transfer, metadata.Submit, link.Notice, link.Call, link.Answer
 //
@@ -38,12 +38,13 @@
 // # Announcements
 //
 // Nodes tell each other of the partitions that they lead: what has changed, a few milliseconds after it did,
-// to every node that is up; and everything, in an exchange, to a node whose link has just come up. What
-// leads but was not mentioned in an exchange leads no longer. They go as link.Notice in order; numbers are
-// uvarints in their shortest form, brokers ascend.
+// to every node that is up; and everything, in an exchange, to a node whose link has just come up and to one
+// that asks, as it does when it has just been started or does not know the leader of a partition for a while.
+// What leads but was not mentioned in an exchange leads no longer. They go as link.Notice in order; numbers
+// are uvarints in their shortest form, brokers ascend.
 //
 //	announcement  | version 1 | flags | count (at most 4096) | changes ... |
-//	              flags: bit 0 first of an exchange, bit 1 last of it
+//	              flags: bit 0 first of an exchange, bit 1 last of it, bit 2 asks for one
 //	change        | group | epoch | 1 | brokers in sync | brokers that learn |   the sender leads
 //	              | group | epoch | 0 |                                          it led and stepped down
 //	brokers       | count (at most 64) | ids ... |

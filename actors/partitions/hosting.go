@@ -44,7 +44,7 @@ func (a *Actor) host(c *kit.Context, topic *image.Topic) {
 	}
 	a.options.Table.Put(next)
 	a.configure(topic)
-	a.count(topic)
+	a.count(c, topic)
 	for _, replica := range gone {
 		a.retire(c, replica)
 	}

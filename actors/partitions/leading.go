@@ -14,6 +14,12 @@ import (
 // thousands of groups elect in the same few milliseconds.
 const announceAfter = 2 * time.Millisecond
 
+// Bounds of the time after which the others are asked for the leaders of partitions that seem to have none.
+const (
+	doubtLeast = 250 * time.Millisecond
+	doubtMost  = 10 * time.Second
+)
+
 // spot is where a group belongs in the image.
 type spot struct {
 	topic image.TopicID
@@ -22,7 +28,7 @@ type spot struct {
 }
 
 // count takes up the partitions of a topic that are new. Their leaders may have been announced already.
-func (a *Actor) count(topic *image.Topic) {
+func (a *Actor) count(c *kit.Context, topic *image.Topic) {
 	known := 0
 	if before := a.followed[topic.ID]; before != nil {
 		known = len(before.Partitions)
@@ -37,6 +43,9 @@ func (a *Actor) count(topic *image.Topic) {
 		}
 	}
 	a.awaiting.topicAdded(topic.ID, unready)
+	if unready > 0 {
+		a.doubtSoon(c)
+	}
 }
 
 // discount forgets the partitions of a topic that is gone.
@@ -99,7 +108,7 @@ func (a *Actor) learn(c *kit.Context, id wal.GroupID, next *partition.Leadership
 	if !changed {
 		return
 	}
-	a.recount(id, next)
+	a.recount(c, id, next)
 	mine := next.Node == a.options.NodeID || next.Node == partition.NoLeader && before.Node == a.options.NodeID
 	if !mine || a.options.Peers == nil {
 		return
@@ -111,7 +120,7 @@ func (a *Actor) learn(c *kit.Context, id wal.GroupID, next *partition.Leadership
 }
 
 // recount tells those who wait for leaders when a partition gets or loses its own.
-func (a *Actor) recount(id wal.GroupID, l *partition.Leadership) {
+func (a *Actor) recount(c *kit.Context, id wal.GroupID, l *partition.Leadership) {
 	one := a.spots[id]
 	if one == nil {
 		return
@@ -119,6 +128,9 @@ func (a *Actor) recount(id wal.GroupID, l *partition.Leadership) {
 	was := one.ready
 	one.ready = a.served(l)
 	a.awaiting.led(one.topic, was, one.ready)
+	if !one.ready {
+		a.doubtSoon(c)
+	}
 }
 
 // served tells whether a partition has a leader that accepts appends and can be reached.
@@ -144,8 +156,18 @@ func (a *Actor) onAnnounce() {
 	}
 }
 
-// onUp tells a node all that is led here, since nothing that was said before has to have arrived.
-func (a *Actor) onUp(m link.Up) {
+// onUp tells a node all that is led here, since nothing that was said before has to have arrived, and asks it
+// for the same: it may have told before this manager was there to hear.
+func (a *Actor) onUp(c *kit.Context, m link.Up) {
+	a.exchange(m.Node)
+	a.ask(m.Node)
+	a.recountLed(c, m.Node)
+}
+
+func (a *Actor) onDown(c *kit.Context, m link.Down) { a.recountLed(c, m.Node) }
+
+// exchange tells a node of all partitions that are led here.
+func (a *Actor) exchange(node int32) {
 	var changes []leadershipChange
 	a.options.Leaders.Each(func(id wal.GroupID, l *partition.Leadership) bool {
 		if change, tell := changeOf(id, l, a.options.NodeID); tell && change.leads {
@@ -154,18 +176,49 @@ func (a *Actor) onUp(m link.Up) {
 		return true
 	})
 	for _, body := range encodeAll(changes, true) {
-		a.options.Peers.Link(m.Node).Tell(link.Notice{Service: link.ServiceLeaders, Body: body})
+		a.options.Peers.Link(node).Tell(link.Notice{Service: link.ServiceLeaders, Body: body})
 	}
-	a.recountLed(m.Node)
 }
 
-func (a *Actor) onDown(m link.Down) { a.recountLed(m.Node) }
+// ask asks a node for an exchange.
+func (a *Actor) ask(node int32) {
+	question := announcement{ask: true}
+	a.options.Peers.Link(node).Tell(link.Notice{Service: link.ServiceLeaders, Body: question.encode()})
+}
+
+// doubtSoon has the others asked if a partition is still without a leader after a while. Announcements are
+// not acknowledged, and one that was lost would otherwise be missed until the leadership changes again.
+func (a *Actor) doubtSoon(c *kit.Context) {
+	if a.options.Peers == nil || a.doubting {
+		return
+	}
+	a.doubting = true
+	c.After(a.patience(), doubt{})
+}
+
+// patience grows while nobody knows more, from doubtLeast to doubtMost.
+func (a *Actor) patience() time.Duration {
+	a.doubtAfter = min(max(2*a.doubtAfter, doubtLeast), doubtMost)
+	return a.doubtAfter
+}
+
+func (a *Actor) onDoubt(c *kit.Context) {
+	a.doubting = false
+	if !a.awaiting.any() {
+		a.doubtAfter = 0
+		return
+	}
+	for _, node := range a.options.Peers.Nodes() {
+		a.ask(node)
+	}
+	a.doubtSoon(c)
+}
 
 // recountLed counts what a node leads again: it has gone, or come back.
-func (a *Actor) recountLed(node int32) {
+func (a *Actor) recountLed(c *kit.Context, node int32) {
 	a.options.Leaders.Each(func(id wal.GroupID, l *partition.Leadership) bool {
 		if l.Node == node {
-			a.recount(id, l)
+			a.recount(c, id, l)
 		}
 		return true
 	})
@@ -178,6 +231,9 @@ func (a *Actor) onNoticed(c *kit.Context, m link.Noticed) {
 	if err != nil {
 		c.Log().Warn().Err(err).Int32("peer", m.From).Msg("announcement of a peer is not understood")
 		return
+	}
+	if news.ask {
+		a.exchange(m.From)
 	}
 	if news.first {
 		a.exchanges[m.From] = make(map[wal.GroupID]struct{}, len(news.changes))

@@ -139,8 +139,46 @@ func TestLeadersAreAnnouncedInBatches(t *testing.T) {
 	}
 	w.manager.Tell(link.Up{Node: 3})
 	got := w.announced(3)
+	if len(got) != 2 || !got[0].first || !got[0].last || len(got[0].changes) != 1 || !got[1].ask {
+		t.Fatalf("a node that is up again got %+v, want what is led here and to be asked", got)
+	}
+}
+
+// An announcement that was lost is not missed for ever: who does not know a leader asks, and is answered.
+func TestLeadersThatWereNotHeardOfAreAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.begin(true)
+	w.change(topicOf("a", topic(1), 2), topicOf("b", topic(2), 1))
+	mine, _ := w.partition(topic(2)).ReplicaOn(self)
+	w.lead(topic(2), mine, 5, true)
+	w.clock.Advance(announceAfter)
+	w.announced(2)
+	asked := 0
+	for range 40 {
+		w.clock.Advance(doubtLeast)
+		for _, a := range w.announced(2) {
+			if !a.ask {
+				t.Fatalf("got %+v, want a question", a)
+			}
+			asked++
+		}
+	}
+	if asked < 4 || asked > 6 { // after 250 ms, 750 ms, 1.75 s, 3.75 s, 7.75 s
+		t.Errorf("asked %d times in 10 s, want fewer and fewer", asked)
+	}
+	id := w.partition(topic(1)).Group
+	leads := []leadershipChange{{group: id, epoch: 4, leads: true, inSync: []int32{2}}}
+	w.hear(2, announcement{first: true, last: true, changes: leads})
+	w.clock.Advance(doubtMost)
+	w.announced(2)
+	w.clock.Advance(10 * doubtMost)
+	if got := w.announced(2); len(got) != 0 {
+		t.Errorf("got %+v though every partition has a leader", got)
+	}
+	w.hear(2, announcement{ask: true})
+	got := w.announced(2)
 	if len(got) != 1 || !got[0].first || !got[0].last || len(got[0].changes) != 1 {
-		t.Fatalf("a node that is up again got %+v, want what is led here", got)
+		t.Errorf("a question was answered by %+v, want an exchange", got)
 	}
 }
 

@@ -52,6 +52,9 @@ type rebuild struct{ one *hosted }
 // announce is the end of the pause in which news for other nodes gather.
 type announce struct{}
 
+// doubt looks whether partitions are still without a leader.
+type doubt struct{}
+
 // balance is the manager's own tick for preferred leaders.
 type balance struct{}
 
