@@ -114,7 +114,7 @@ func (a *Actor) onUnwait(m Unwait) {
 
 func (a *Actor) onAdvanced() {
 	if view := a.replica.View(); view != nil {
-		a.waiters.passed(view.End())
+		a.waiters.passed(view.End(), view.LastStable())
 	}
 	a.unwatch()
 }

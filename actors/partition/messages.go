@@ -62,10 +62,11 @@ type DescribedProducers struct {
 	Producers *partitionlog.Producers
 }
 
-// Wait asks for one Woken as soon as the high watermark is above Offset or the leadership changes. A
-// second Wait of the same address and token replaces the first.
+// Wait asks for one Woken as soon as the high watermark, or with Stable the last stable offset, is above
+// Offset or the leadership changes. A second Wait of the same address and token replaces the first.
 type Wait struct {
 	Offset  protocol.Offset
+	Stable  bool
 	ReplyTo kit.Address
 	Token   uint64
 }

@@ -15,9 +15,10 @@ type waiterKey struct {
 	token uint64
 }
 
-// waiter is one fetch that waits for the high watermark to pass an offset.
+// waiter is one fetch that waits for the high watermark, or the last stable offset, to pass an offset.
 type waiter struct {
 	offset  protocol.Offset
+	stable  bool
 	replyTo kit.Address
 }
 
@@ -34,7 +35,7 @@ func (w *waiters) add(m Wait) bool {
 	if w.all == nil {
 		w.all = make(map[waiterKey]waiter)
 	}
-	w.all[waiterKey{m.ReplyTo.ID(), m.Token}] = waiter{m.Offset, m.ReplyTo}
+	w.all[waiterKey{m.ReplyTo.ID(), m.Token}] = waiter{m.Offset, m.Stable, m.ReplyTo}
 	return true
 }
 
@@ -43,10 +44,11 @@ func (w *waiters) remove(m Unwait) {
 	delete(w.all, waiterKey{m.ReplyTo.ID(), m.Token})
 }
 
-// passed removes and wakes everybody who waits for an offset below end.
-func (w *waiters) passed(end protocol.Offset) {
+// passed removes and wakes everybody who waits for an offset that he can see by now, in a log with that end
+// and that last stable offset.
+func (w *waiters) passed(end, stable protocol.Offset) {
 	for key, one := range w.all {
-		if one.offset < end {
+		if one.offset < stable || !one.stable && one.offset < end {
 			delete(w.all, key)
 			one.replyTo.Tell(Woken{Token: key.token})
 		}

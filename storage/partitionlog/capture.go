@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync/atomic"
 
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/storage/vfs"
@@ -55,6 +56,9 @@ func (l *Log) capture() (flush func() (State, error), err error) {
 		start: l.start, end: l.end, first: l.segments[0].base, active: l.active,
 		producersEnd: l.producersEnd, epochs: l.epochs,
 	}
+	if l.Behind() {
+		c.state.open = l.open
+	}
 	c.state.active.indexes = indexes{}
 	l.forgetSynced()
 	for _, s := range l.unsynced {
@@ -94,9 +98,7 @@ func (l *Log) forgetSynced() {
 
 // synced tells whether all of a closed segment is durable.
 func (s *Segment) synced(info *sealedInfo) bool {
-	offsets, times := info.mark.bytes()
-	return s.logDurable.Load() >= info.size &&
-		s.offsetsDurable.Load() >= int64(offsets) && s.timesDurable.Load() >= int64(times)
+	return s.logDurable.Load() >= info.size && s.indexDurable(info.mark)
 }
 
 // manifest returns what is known of the closed segments.
@@ -200,19 +202,23 @@ func (c *segmentCapture) flush() error {
 		return nil
 	}
 	if s.rewriteIndex.Swap(false) {
-		s.offsetsDurable.Store(0)
-		s.timesDurable.Store(0)
+		s.setIndexDurable(indexMark{})
 	}
-	offsets, err := s.extend(suffixIndex, c.index.offsets, s.offsetsDurable.Load())
-	if err != nil {
-		return err
+	for _, one := range [...]struct {
+		suffix  string
+		data    []byte
+		durable *atomic.Int64
+	}{
+		{suffixIndex, c.index.offsets, &s.offsetsDurable},
+		{suffixTime, c.index.times, &s.timesDurable},
+		{suffixTxn, c.index.aborted, &s.abortedDurable},
+	} {
+		durable, err := s.extend(one.suffix, one.data, one.durable.Load())
+		if err != nil {
+			return err
+		}
+		one.durable.Store(durable)
 	}
-	times, err := s.extend(suffixTime, c.index.times, s.timesDurable.Load())
-	if err != nil {
-		return err
-	}
-	s.offsetsDurable.Store(offsets)
-	s.timesDurable.Store(times)
 	if c.sealed {
 		s.unpinIndex()
 	}
@@ -368,15 +374,14 @@ func (l *Log) removeSnapshots(s *state) error {
 // positions of recent batches and the descriptors.
 func (l *Log) rest() {
 	l.forgetSynced()
-	s, offsets, times := l.last(), int64(0), int64(0)
+	s, mark := l.last(), indexMark{}
 	if n := len(l.unsynced); n > 1 || n == 1 && l.unsynced[0] != s {
 		return
 	}
 	if l.loaded {
-		offsets, times = int64(len(l.active.offsets)), int64(len(l.active.times))
+		mark = l.active.current
 	}
-	if s.rewriteIndex.Load() || s.logDurable.Load() < l.active.size ||
-		s.offsetsDurable.Load() < offsets || s.timesDurable.Load() < times {
+	if s.rewriteIndex.Load() || s.logDurable.Load() < l.active.size || !s.indexDurable(mark) {
 		return
 	}
 	l.unsynced = nil

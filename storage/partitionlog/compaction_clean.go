@@ -45,8 +45,7 @@ func (c *Compaction) beginGroup() error {
 	n, size, entries := first, int64(0), 0
 	for n < len(c.spans) && c.spans[n].base < c.end {
 		sp := c.spans[n]
-		offsets, times := sp.info.Load().mark.bytes()
-		next := max(offsets, times) + entries
+		next := max(sp.info.Load().mark.bytes()) + entries
 		if n > first && (size+sp.size > min(c.config.SegmentBytes, maxSegmentBytes) ||
 			next > c.config.MaxIndexBytes || sp.end-1-c.spans[first].base > math.MaxInt32) {
 			break

@@ -29,6 +29,8 @@ type cleaning struct {
 	size       int64
 	file       vfs.File
 	index      indexBuilder
+	aborted    abortedIndex // entries of the old segments that have not been taken over or left out
+	aborts     bool         // the old segments have such entries
 	gap        gap
 	changed    bool
 	buffer     []byte
@@ -59,6 +61,9 @@ func newCleaning(c *Compaction, spans []span) (*cleaning, error) {
 		g.old = append(g.old, sp.Segment)
 		g.size += sp.size
 	}
+	if err := g.loadAborted(spans); err != nil {
+		return nil, err
+	}
 	f := c.log.files
 	err := f.whileOwner(func() (err error) {
 		g.file, err = f.fs.Create(first.Name() + suffixCleaned)
@@ -70,8 +75,41 @@ func newCleaning(c *Compaction, spans []span) (*cleaning, error) {
 	return g, nil
 }
 
+// loadAborted gathers the entries of the old segments.
+func (g *cleaning) loadAborted(spans []span) error {
+	for i := range spans {
+		aborts, err := spans[i].aborts()
+		if err != nil || !aborts {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		x, err := spans[i].indexes()
+		if err != nil {
+			return err
+		}
+		g.aborted, g.aborts = append(g.aborted, x.aborted...), true
+	}
+	return nil
+}
+
+// keepAborted takes over the entry of an abort marker that stays. That of one that goes must not stay: a
+// reader would wait for the marker and leave out what the producer wrote later.
+func (g *cleaning) keepAborted(b batch.Batch, stays bool) {
+	for len(g.aborted) > 0 && g.aborted.entry(0).last <= b.LastOffset() {
+		if e := g.aborted.entry(0); stays && e.last == b.LastOffset() {
+			g.index.addAborted(e)
+		}
+		g.aborted = g.aborted[abortedEntrySize:]
+	}
+}
+
 // add takes what is left of a batch, nil for nothing.
 func (g *cleaning) add(b, rest batch.Batch) error {
+	if b.IsControl() {
+		g.keepAborted(b, rest != nil)
+	}
 	if rest == nil {
 		return g.leaveOut(b)
 	}
@@ -169,7 +207,11 @@ func (g *cleaning) complete() error {
 		return err
 	}
 	f, base := g.compaction.log.files, g.old[0].base
-	for suffix, data := range map[string][]byte{suffixIndex: g.index.offsets, suffixTime: g.index.times} {
+	contents := map[string][]byte{suffixIndex: g.index.offsets, suffixTime: g.index.times}
+	if g.aborts {
+		contents[suffixTxn] = g.index.aborted // even if none is left: the file of the old segment must not stay
+	}
+	for suffix, data := range contents {
 		var file vfs.File
 		err := f.whileOwner(func() (err error) {
 			file, err = f.fs.Create(f.path(fileName(base, suffix) + suffixCleaned))
@@ -222,11 +264,9 @@ func (g *cleaning) exchange() error {
 func newCompacted(f *files, base protocol.Offset, info sealedInfo) *Segment {
 	s := newSegment(f, base)
 	s.readOnly = true
-	offsets, times := info.mark.bytes()
 	s.info.Store(&info)
 	s.logDurable.Store(info.size)
-	s.offsetsDurable.Store(int64(offsets))
-	s.timesDurable.Store(int64(times))
+	s.setIndexDurable(info.mark)
 	return s
 }
 

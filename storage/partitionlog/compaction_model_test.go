@@ -396,7 +396,28 @@ func (w *shop) checkView(v *View, from protocol.Offset, exact bool) error {
 	if exact && next != v.End() {
 		return fmt.Errorf("got to %d, want %d", next, v.End())
 	}
+	if exact {
+		if err := w.checkCommitted(v, from, got); err != nil {
+			return err
+		}
+	}
 	return w.checkMissing(got, from, v.End())
+}
+
+// checkCommitted compares what a reader of committed records sees with what is there and was not aborted.
+func (w *shop) checkCommitted(v *View, from protocol.Offset, there map[protocol.Offset]bool) error {
+	seen, err := readCommitted(v, from, 1+w.rng.IntN(1000))
+	if err != nil {
+		return err
+	}
+	for offset := from; offset < v.LastStable(); offset++ {
+		m := w.records[offset]
+		if want := there[offset] && !m.aborted; seen[offset] != want {
+			return fmt.Errorf("offset %d (%+v, there: %v): a reader of committed records sees it: %v",
+				offset, m, there[offset], seen[offset])
+		}
+	}
+	return nil
 }
 
 func (w *shop) checkBatch(b batch.Batch, got map[protocol.Offset]bool) error {

@@ -12,7 +12,7 @@
 //	<offset>.log              record batches of format v2, one after the other
 //	<offset>.index            8 bytes for about every index interval: last offset of a batch - base, position
 //	<offset>.timeindex        12 bytes: largest timestamp so far, offset that has it - base
-//	<offset>.txnindex         reserved for aborted transactions
+//	<offset>.txnindex         34 bytes for each aborted transaction whose marker is in the segment
 //	<offset>.snapshot         producer table (snapshot.go)
 //	leader-epoch-checkpoint   text: version 0, number of entries, "epoch start" lines
 //	partition.metadata        text: version 0, topic id
@@ -66,6 +66,13 @@
 //
 // The owner's calls and an exchange of segments exclude each other (Log.mu). A view from before an exchange
 // stays readable: files that are open stay so, and for all others it asks the Log for its newest view.
+//
+// # Transactions
+//
+// The log follows which transactions are open (transactions.go). The first record of the oldest one is the
+// last stable offset, up to which ReadCommitted goes. What was aborted stays in the log until compaction
+// takes it; an index entry for each aborted transaction (aborted_index.go) tells readers to leave it out. All
+// of that follows from the batches alone, so every replica has it, also one that copies.
 //
 // # Copying from another replica
 //

@@ -26,22 +26,28 @@ func sampleState() state {
 	s := state{start: 5, end: 90, first: 3, snapshotOffset: 80, epochs: epochs{{1, 5}, {4, 60}}}
 	s.active = newIndexBuilder(70)
 	s.active.size, s.active.sinceEntry = 4000, 17
-	s.active.current = indexMark{3, 2, 0xdeadbeef, 7}
+	s.active.current = indexMark{
+		offsetEntries: 3, timeEntries: 2, offsetCRC: 0xdeadbeef, timeCRC: 7,
+	}
 	s.active.firstTimestamp, s.active.maxTimestamp, s.active.maxOffset = 1000, -1, 71
 	return s
 }
 
 func TestStateComesBack(t *testing.T) {
-	behind, level := sampleState(), sampleState()
-	behind.producersEnd, level.producersEnd = 77, level.end
+	behind, level, aborted := sampleState(), sampleState(), sampleState()
+	behind.producersEnd, level.producersEnd, aborted.producersEnd = 77, level.end, aborted.end
 	if behind.encode()[0] != stateVersionBehind || level.encode()[0] != stateVersion {
 		t.Error("only a state whose producers are behind is of a version that older programs refuse")
 	}
-	for _, want := range []state{behind, level, emptyState()} {
+	aborted.active.current.abortedEntries, aborted.active.current.abortedCRC = 2, 0xcafe
+	open := behind
+	open.open = openTransactions{{7, 1 << 40}, {7, 3}, {88, 0}}
+	for _, want := range []state{behind, level, aborted, open, emptyState()} {
 		got, err := decodeState(want.encode())
 		must(t, err)
 		if !bytes.Equal(got.encode(), want.encode()) || got.end != want.end ||
 			got.producersEnd != want.producersEnd || !slices.Equal(got.epochs, want.epochs) ||
+			!slices.Equal(got.open, want.open) ||
 			got.active.current != want.active.current ||
 			got.active.maxOffset != want.active.maxOffset {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -66,7 +72,10 @@ func FuzzState(f *testing.F) {
 
 func sampleManifest() []manifestEntry {
 	return []manifestEntry{
-		{3, 9, sealedInfo{size: 500, maxTimestamp: 77, maxOffset: 8, mark: indexMark{1, 2, 3, 4}, known: true}},
+		{3, 9, sealedInfo{
+			size: 500, maxTimestamp: 77, maxOffset: 8, known: true,
+			mark: indexMark{offsetEntries: 1, timeEntries: 2, offsetCRC: 3, timeCRC: 4},
+		}},
 		{9, 20, sealedInfo{size: 600, maxTimestamp: -1, maxOffset: 9, known: true}},
 	}
 }
@@ -74,6 +83,7 @@ func sampleManifest() []manifestEntry {
 func FuzzManifest(f *testing.F) {
 	data := encodeManifest(sampleManifest())
 	f.Add(data[:len(data)-4])
+	f.Add([]byte("\x02\x01\x03\x06\x09\x02\x05\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := parseManifest(sealed(body))
 		if err != nil {
@@ -87,9 +97,14 @@ func FuzzManifest(f *testing.F) {
 }
 
 func TestManifestComesBack(t *testing.T) {
-	got, err := parseManifest(encodeManifest(sampleManifest()))
-	if err != nil || !slices.Equal(got, sampleManifest()) {
-		t.Errorf("got %+v, %v", got, err)
+	aborted := sampleManifest()
+	aborted[1].mark.abortedEntries, aborted[1].mark.abortedCRC = 5, 6
+	for version, want := range map[byte][]manifestEntry{1: sampleManifest(), 2: aborted} {
+		data := encodeManifest(want)
+		got, err := parseManifest(data)
+		if err != nil || !slices.Equal(got, want) || data[0] != version {
+			t.Errorf("got %+v of version %d, %v", got, data[0], err)
+		}
 	}
 }
 

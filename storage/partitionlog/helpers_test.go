@@ -147,6 +147,11 @@ func randomBatch(rng *rand.Rand, base protocol.Offset, epoch protocol.LeaderEpoc
 	}
 	if rng.IntN(2) == 0 {
 		o.Producer = &batch.Producer{ID: rng.Int64N(12), Epoch: int16(rng.IntN(2)), Sequence: int32(rng.IntN(100))}
+		o.Transactional = o.Producer.ID < 6
+	}
+	if o.Transactional && rng.IntN(3) == 0 {
+		o.Codec, o.Control, o.Producer.Sequence = batch.NoCompression, true, batch.NoSequence
+		return batch.Build(o, batch.Marker(rng.IntN(2) == 0, int32(rng.IntN(3)), now))
 	}
 	records := make([]batch.Record, 1+rng.IntN(4))
 	for i := range records {

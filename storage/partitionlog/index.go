@@ -10,38 +10,42 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// indexes are the two indexes of one segment. The value is immutable; a longer one may share its memory.
+// indexes are the three indexes of one segment. The value is immutable; a longer one may share its memory.
 type indexes struct {
 	offsets offsetIndex
 	times   timeIndex
+	aborted abortedIndex
 }
 
 // indexMark says how much of a segment's index files belongs to the segment, and what it must look like.
 // Kafka's index files carry no checksum, so it is kept beside them, in the state or in the manifest.
 type indexMark struct {
-	offsetEntries, timeEntries int32
-	offsetCRC, timeCRC         uint32
+	offsetEntries, timeEntries, abortedEntries int32
+	offsetCRC, timeCRC, abortedCRC             uint32
 }
 
 // mark returns the mark that describes x.
 func (x indexes) mark() indexMark {
 	return indexMark{
-		offsetEntries: int32(x.offsets.entries()),
-		timeEntries:   int32(x.times.entries()),
-		offsetCRC:     crc32.Checksum(x.offsets, castagnoli),
-		timeCRC:       crc32.Checksum(x.times, castagnoli),
+		offsetEntries:  int32(x.offsets.entries()),
+		timeEntries:    int32(x.times.entries()),
+		abortedEntries: int32(x.aborted.entries()),
+		offsetCRC:      crc32.Checksum(x.offsets, castagnoli),
+		timeCRC:        crc32.Checksum(x.times, castagnoli),
+		abortedCRC:     crc32.Checksum(x.aborted, castagnoli),
 	}
 }
 
-// bytes returns how long the two files are.
-func (m indexMark) bytes() (offsets, times int) {
-	return int(m.offsetEntries) * offsetEntrySize, int(m.timeEntries) * timeEntrySize
+// bytes returns how long the three files are.
+func (m indexMark) bytes() (offsets, times, aborted int) {
+	return int(m.offsetEntries) * offsetEntrySize, int(m.timeEntries) * timeEntrySize,
+		int(m.abortedEntries) * abortedEntrySize
 }
 
 // covers tells whether x holds at least what m describes.
 func (x indexes) covers(m indexMark) bool {
-	offsets, times := m.bytes()
-	return len(x.offsets) >= offsets && len(x.times) >= times
+	offsets, times, aborted := m.bytes()
+	return len(x.offsets) >= offsets && len(x.times) >= times && len(x.aborted) >= aborted
 }
 
 // indexBuilder follows the batches of one segment and writes its indexes by Kafka's rules. It is what the
@@ -101,10 +105,20 @@ func (b *indexBuilder) maybeAddTime() {
 	b.current.timeCRC = crc32.Update(b.current.timeCRC, castagnoli, b.times[n:])
 }
 
+// addAborted adds the entry of an aborted transaction.
+func (b *indexBuilder) addAborted(e abortedEntry) {
+	n := len(b.aborted)
+	b.aborted = b.aborted.with(e)
+	b.current.abortedEntries++
+	b.current.abortedCRC = crc32.Update(b.current.abortedCRC, castagnoli, b.aborted[n:])
+}
+
 // full tells whether one more entry would take an index file over its size. The time index keeps room for
-// the entry that closes it.
+// the entry that closes it. Kafka does not bound the index of aborted transactions; here it is held in memory
+// as a whole while it is used.
 func (b *indexBuilder) full(maxBytes int) bool {
-	return b.offsets.entries() >= maxBytes/offsetEntrySize || b.times.entries() >= maxBytes/timeEntrySize-1
+	return b.offsets.entries() >= maxBytes/offsetEntrySize || b.times.entries() >= maxBytes/timeEntrySize-1 ||
+		len(b.aborted) > 0 && len(b.aborted)+abortedEntrySize > maxBytes
 }
 
 // fits tells whether an offset can be stored relative to the base.

@@ -69,7 +69,8 @@ func (sp *span) load(mark indexMark) (*loadedIndex, error) {
 // inMemory returns the loaded index if it is long enough for the mark.
 func (sp *span) inMemory(mark indexMark) *loadedIndex {
 	x := sp.index.Load()
-	if x == nil || x.wanted.offsetEntries < mark.offsetEntries || x.wanted.timeEntries < mark.timeEntries {
+	if x == nil || x.wanted.offsetEntries < mark.offsetEntries || x.wanted.timeEntries < mark.timeEntries ||
+		x.wanted.abortedEntries < mark.abortedEntries {
 		return nil
 	}
 	if !sp.active && !sp.info.Load().known {
@@ -99,15 +100,19 @@ func (sp *span) reconstruct(x *loadedIndex) error {
 	return nil
 }
 
-// readIndexes reads both index files and compares them with the mark.
+// readIndexes reads the index files and compares them with the mark.
 func (s *Segment) readIndexes(mark indexMark) (indexes, bool) {
-	offsetBytes, timeBytes := mark.bytes()
+	offsetBytes, timeBytes, abortedBytes := mark.bytes()
 	offsets, ok := s.readIndex(suffixIndex, offsetBytes, mark.offsetCRC)
 	if !ok {
 		return indexes{}, false
 	}
 	times, ok := s.readIndex(suffixTime, timeBytes, mark.timeCRC)
-	return indexes{offsets, times}, ok
+	if !ok {
+		return indexes{}, false
+	}
+	aborted, ok := s.readIndex(suffixTxn, abortedBytes, mark.abortedCRC)
+	return indexes{offsets, times, aborted}, ok
 }
 
 // readIndex reads the first n bytes of an index file. It makes no difference here why that does not work: a

@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -30,6 +31,9 @@ type Log struct {
 	// except between a Restore that jumped over what was deleted and the moment when its last piece, or the
 	// entries that it jumped over, have arrived.
 	producersEnd protocol.Offset
+
+	// open are the transactions that are open at the end of the log. Unlike producers it is never behind.
+	open openTransactions
 
 	// unsynced are the segments that a flush may have to sync, ascending.
 	unsynced []*Segment
@@ -94,7 +98,7 @@ func (l *Log) usable() error {
 func (l *Log) publish() {
 	v := &View{
 		segments: l.segments, start: l.start, end: l.end, sealed: l.sealed, epochs: l.epochs,
-		stable: l.producers.open.stable(l.start, l.end),
+		stable: l.open.stable(l.start, l.end),
 		active: activeView{
 			size: l.active.size, maxTimestamp: l.active.maxTimestamp, maxOffset: l.active.maxOffset,
 			mark: l.active.current, index: l.active.indexes, tail: l.tail,
@@ -183,6 +187,12 @@ func (l *Log) take(b batch.Batch) {
 	}
 	l.tail = l.tail.with(int32(base-l.active.base), l.active.size)
 	l.active.add(last, b.MaxTimestamp(), len(b), l.config.IndexIntervalBytes)
+	if b.IsTransactional() {
+		h := b.Header()
+		if e, aborted := l.open.follow(&h, markerOf(b)); aborted {
+			l.active.addAborted(e)
+		}
+	}
 	// Compaction elsewhere may have taken records from a batch that a Restore brings, and producers with them.
 	whole := b.Count() == b.LastOffsetDelta()+1
 	if l.producersEnd == base && whole {
@@ -203,8 +213,8 @@ func (l *Log) load() error {
 		if err != nil {
 			return err
 		}
-		// Three-index slices make the first append copy: the loaded index is shared with readers.
-		l.active.indexes = indexes{x.offsets[:len(x.offsets):len(x.offsets)], x.times[:len(x.times):len(x.times)]}
+		// Clipped slices make the first append copy: the loaded index is shared with readers.
+		l.active.indexes = indexes{slices.Clip(x.offsets), slices.Clip(x.times), slices.Clip(x.aborted)}
 		if x.sinceEntry >= 0 {
 			l.active.current, l.active.sinceEntry = x.mark(), x.sinceEntry
 		}

@@ -14,7 +14,7 @@ import (
 // closed. Losing it costs scans and nothing else; an entry is valid whatever checkpoint the log goes back
 // to, because a segment that was closed at a checkpoint never changes after it.
 //
-//	version              uint8    1
+//	version              uint8    1 or 2
 //	number of segments   varint
 //	  base               varint   difference from the base before
 //	  length in records  varint   end offset minus base
@@ -23,8 +23,14 @@ import (
 //	  max offset - base  varint
 //	  offset entries     varint, CRC uint32
 //	  time entries       varint, CRC uint32
+//	  aborted entries    varint, CRC uint32   version 2 only; in version 1 there are none
 //	CRC-32C              uint32   of everything before
-const manifestVersion = 1
+//
+// Version 2 is written only if a segment has aborted transactions.
+const (
+	manifestVersion             = 1
+	manifestVersionTransactions = 2
+)
 
 // maxManifestBytes bounds what is read of a manifest: over a million segments.
 const maxManifestBytes = 64 << 20
@@ -35,15 +41,24 @@ type manifestEntry struct {
 	sealedInfo
 }
 
-var errManifest = errors.New("no segment manifest of version 1")
+var errManifest = errors.New("no segment manifest of a version that is known")
 
 // sound tells whether the parts of an entry agree with each other.
 func (e *manifestEntry) sound() bool {
+	if e.mark.abortedEntries == 0 && e.mark.abortedCRC != 0 {
+		return false
+	}
 	return e.end > e.base && e.maxOffset >= e.base && e.maxOffset < e.end && e.size <= maxSegmentBytes
 }
 
 func encodeManifest(entries []manifestEntry) []byte {
-	data := append(make([]byte, 0, 8+48*len(entries)), manifestVersion)
+	version := byte(manifestVersion)
+	for i := range entries {
+		if entries[i].mark.abortedEntries > 0 {
+			version = manifestVersionTransactions
+		}
+	}
+	data := append(make([]byte, 0, 8+48*len(entries)), version)
 	data = binary.AppendUvarint(data, uint64(len(entries)))
 	before := protocol.Offset(0)
 	for _, e := range entries {
@@ -56,6 +71,10 @@ func encodeManifest(entries []manifestEntry) []byte {
 		data = binary.BigEndian.AppendUint32(data, e.mark.offsetCRC)
 		data = binary.AppendUvarint(data, uint64(e.mark.timeEntries))
 		data = binary.BigEndian.AppendUint32(data, e.mark.timeCRC)
+		if version == manifestVersionTransactions {
+			data = binary.AppendUvarint(data, uint64(e.mark.abortedEntries))
+			data = binary.BigEndian.AppendUint32(data, e.mark.abortedCRC)
+		}
 		before = e.base
 	}
 	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
@@ -67,7 +86,7 @@ const minManifestEntry = 15
 func parseManifest(data []byte) ([]manifestEntry, error) {
 	n := len(data) - 4
 	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) ||
-		data[0] != manifestVersion {
+		data[0] != manifestVersion && data[0] != manifestVersionTransactions {
 		return nil, errManifest
 	}
 	d := decoder{data: data[1:n]}
@@ -86,6 +105,9 @@ func parseManifest(data []byte) ([]manifestEntry, error) {
 		e.maxOffset = base + d.offset()
 		e.mark.offsetEntries, e.mark.offsetCRC = d.count(), d.uint32()
 		e.mark.timeEntries, e.mark.timeCRC = d.count(), d.uint32()
+		if data[0] == manifestVersionTransactions {
+			e.mark.abortedEntries, e.mark.abortedCRC = d.count(), d.uint32()
+		}
 		e.known = true
 		if d.failed || e.base < end || !e.sound() {
 			return nil, errManifest

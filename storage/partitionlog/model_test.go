@@ -164,7 +164,7 @@ func (w *world) damage() error {
 	for _, i := range w.rng.Perm(len(names)) {
 		name := testDir + "/" + names[i]
 		_, suffix, _ := parseName(names[i])
-		if suffix != suffixIndex && suffix != suffixTime && names[i] != nameManifest {
+		if suffix != suffixIndex && suffix != suffixTime && suffix != suffixTxn && names[i] != nameManifest {
 			continue
 		}
 		if w.rng.IntN(3) == 0 {
@@ -322,7 +322,9 @@ func (w *world) compare() error {
 	if !bytes.Equal(encodeSnapshot(w.log.producers), encodeSnapshot(w.producers)) {
 		return errors.New("the producer table differs")
 	}
-	checks := []func(*View) error{w.compareAll, w.compareRead, w.compareTimes, w.compareEpochs, w.compareOld}
+	checks := []func(*View) error{
+		w.compareAll, w.compareRead, w.compareTimes, w.compareEpochs, w.compareOld, w.compareCommitted,
+	}
 	if w.rng.IntN(4) == 0 {
 		return checks[w.rng.IntN(len(checks))](v)
 	}
@@ -341,6 +343,14 @@ func (w *world) compareAll(v *View) error {
 		return err
 	}
 	return sameBatches(got, w.from(v.Start()))
+}
+
+func (w *world) compareCommitted(v *View) error {
+	want := transactionsOf(w.batches)
+	if stable := want.stable(v.Start(), v.End()); v.LastStable() != stable {
+		return fmt.Errorf("got last stable offset %d, want %d", v.LastStable(), stable)
+	}
+	return want.check(v, w.randomOffset(v), 1+w.rng.IntN(1000))
 }
 
 func (w *world) randomOffset(v *View) protocol.Offset {

@@ -29,7 +29,7 @@ const (
 var segmentSuffixes = [...]string{suffixLog, suffixIndex, suffixTime, suffixTxn}
 
 // cleanedSuffixes are the files that compaction writes, in the order in which they get their names.
-var cleanedSuffixes = [...]string{suffixLog, suffixIndex, suffixTime}
+var cleanedSuffixes = [...]string{suffixLog, suffixIndex, suffixTime, suffixTxn}
 
 // offsetDigits is how many digits an offset has in a file name.
 const offsetDigits = 20

@@ -69,15 +69,25 @@ func (r Region) Fd() (uintptr, bool) {
 // Errors: ErrOffsetOutOfRange; a *CorruptError if the batch is damaged; a failed read. A damaged batch
 // further on ends the region before it.
 func (v *View) Read(from protocol.Offset, maxBytes int, atLeastOne bool) (Region, error) {
+	return v.readBelow(v.end, from, maxBytes, atLeastOne)
+}
+
+// ReadCommitted is Read for a reader that must not see transactions which are open: it gets what lies below
+// the last stable offset. What was aborted is among it, see Aborted.
+func (v *View) ReadCommitted(from protocol.Offset, maxBytes int, atLeastOne bool) (Region, error) {
+	return v.readBelow(v.stable, from, maxBytes, atLeastOne)
+}
+
+func (v *View) readBelow(to, from protocol.Offset, maxBytes int, atLeastOne bool) (Region, error) {
 	if from < v.start || from > v.end {
 		return Region{}, ErrOffsetOutOfRange
 	}
-	if from == v.end {
+	if from >= to {
 		return Region{}, nil
 	}
-	r, err := v.read(from, v.end, maxBytes, atLeastOne)
+	r, err := v.read(from, to, maxBytes, atLeastOne)
 	for newer := v.newer(err); newer != nil; newer = newer.newer(err) {
-		r, err = newer.read(from, v.end, maxBytes, atLeastOne)
+		r, err = newer.read(from, to, maxBytes, atLeastOne)
 	}
 	return r, err
 }

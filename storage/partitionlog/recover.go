@@ -72,7 +72,10 @@ func (o *opening) run() error {
 	}
 	l := o.log
 	l.start, l.end, l.epochs = o.state.start, o.state.end, o.state.epochs
-	l.producersEnd = o.state.producersEnd
+	l.producersEnd, l.open = o.state.producersEnd, o.state.open
+	if !l.Behind() {
+		l.open = l.producers.open
+	}
 	l.checkpointed = o.state.active.base
 	l.publish()
 	return nil
@@ -198,12 +201,10 @@ func (o *opening) sealedSegment(
 	if file.Size < info.size || file.Size == 0 || file.Size > maxSegmentBytes {
 		return nil, 0, s.corrupt(file.Size, "the file has %d bytes, want %d", file.Size, info.size)
 	}
-	offsets, times := info.mark.bytes()
 	s.info.Store(&info)
 	s.checked.limit = info.size
 	s.logDurable.Store(info.size)
-	s.offsetsDurable.Store(int64(offsets))
-	s.timesDurable.Store(int64(times))
+	s.setIndexDurable(info.mark)
 	return s, end, nil
 }
 
@@ -249,9 +250,7 @@ func (o *opening) openActive() error {
 	}
 	s.checked.limit = active.size
 	s.logDurable.Store(active.size)
-	offsets, times := active.current.bytes()
-	s.offsetsDurable.Store(int64(offsets))
-	s.timesDurable.Store(int64(times))
+	s.setIndexDurable(active.current)
 	if o.how == Rebuild {
 		return nil
 	}
@@ -260,7 +259,7 @@ func (o *opening) openActive() error {
 
 // cutActive cuts the files of the active segment back to the state.
 func (o *opening) cutActive(s *Segment, size SegmentPosition) error {
-	offsets, times := o.state.active.current.bytes()
+	offsets, times, aborted := o.state.active.current.bytes()
 	if size > o.state.active.size {
 		if err := o.cut(s.Name(), o.state.active.size); err != nil {
 			return err
@@ -269,7 +268,7 @@ func (o *opening) cutActive(s *Segment, size SegmentPosition) error {
 	for _, index := range [...]struct {
 		suffix string
 		size   int
-	}{{suffixIndex, offsets}, {suffixTime, times}} {
+	}{{suffixIndex, offsets}, {suffixTime, times}, {suffixTxn, aborted}} {
 		name := s.name(index.suffix)
 		file, err := o.log.files.fs.Stat(name)
 		if vfs.IsNotExist(err) {

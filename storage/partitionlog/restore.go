@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
@@ -107,7 +108,7 @@ func (l *Log) reset(base protocol.Offset, epoch protocol.LeaderEpoch) {
 	l.unsynced, l.sealed, l.tail = nil, 0, nil
 	l.active, l.loaded = newIndexBuilder(base), true
 	l.start, l.end = base, base
-	l.epochs = nil
+	l.epochs, l.open = nil, nil
 	if epoch != protocol.NoLeaderEpoch {
 		l.epochs = epochs{{epoch, base}}
 	}
@@ -268,6 +269,7 @@ func (l *Log) restored() (flush func() (State, error), err error) {
 		r.producers.version = l.producers.version + 1 // no snapshot of the old table may pass for this one
 		l.producers, l.producersEnd = r.producers, r.header.producersEnd
 	}
+	l.settleOpen()
 	return l.capture()
 }
 
@@ -281,6 +283,7 @@ func (l *Log) Repeat(batches []batch.Batch) (rest []batch.Batch) {
 		l.repeat(batches[0])
 		batches = batches[1:]
 	}
+	l.settleOpen()
 	return batches
 }
 
@@ -299,6 +302,17 @@ func (l *Log) repeat(b batch.Batch) {
 		l.producers.Update(b)
 		l.producersEnd = next
 	}
+}
+
+// settleOpen takes over the open transactions of a producer table that has come to the end of the log. Those
+// that were followed meanwhile are the same, except where one begins in the middle of which the log began
+// anew.
+func (l *Log) settleOpen() {
+	if l.Behind() || slices.Equal(l.open, l.producers.open) {
+		return
+	}
+	l.open = l.producers.open
+	l.publish()
 }
 
 // Behind tells whether the producer table is not yet that of the end of the log, see Repeat. A leader needs

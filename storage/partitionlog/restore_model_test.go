@@ -443,12 +443,28 @@ func (r *replica) compare() error {
 	if err != nil {
 		return err
 	}
+	if err := r.compareCommitted(v); err != nil {
+		return err
+	}
 	for _, b := range want {
 		if epoch := v.EpochAt(max(b.BaseOffset(), v.Start())); epoch != b.LeaderEpoch() {
 			return fmt.Errorf("epoch at %d: got %d, want %d", b.BaseOffset(), epoch, b.LeaderEpoch())
 		}
 	}
 	return r.compareOld()
+}
+
+// compareCommitted knows that a log which began anew in the middle of a transaction takes the first record that
+// it has for its first, until it gets the producer table.
+func (r *replica) compareCommitted(v *View) error {
+	want := transactionsOf(r.between(0, v.End()))
+	lowest := want.stable(v.Start(), v.End())
+	highest := transactionsOf(r.between(v.Start(), v.End())).stable(v.Start(), v.End())
+	if stable := v.LastStable(); stable < lowest || stable > highest || !r.log.Behind() && stable != lowest {
+		return fmt.Errorf("got last stable offset %d, want %d (or up to %d)", stable, lowest, highest)
+	}
+	from := v.Start() + protocol.Offset(r.rng.Int64N(int64(v.End()-v.Start())+1))
+	return want.check(v, from, 1+r.rng.IntN(1000))
 }
 
 // compareOld reads through older views. What they show may be gone, but never be something else.

@@ -83,7 +83,7 @@ type Segment struct {
 	checked verifier
 
 	// What is known to be durable, in bytes. Only flushes write it.
-	logDurable, offsetsDurable, timesDurable atomic.Int64
+	logDurable, offsetsDurable, timesDurable, abortedDurable atomic.Int64
 	// rewriteIndex says that the index files on disk are not a prefix of the index in memory.
 	rewriteIndex atomic.Bool
 }
@@ -217,7 +217,7 @@ func (s *Segment) forget(x *loadedIndex) {
 // the segment while a reader of an older view was loading.
 func (s *Segment) keepIndex(x *loadedIndex) {
 	x.slot = slot{
-		cost: int64(len(x.offsets) + len(x.times) + loadedIndexOverhead), place: -1,
+		cost: int64(len(x.offsets) + len(x.times) + len(x.aborted) + loadedIndexOverhead), place: -1,
 		drop: func() { s.index.CompareAndSwap(x, nil) },
 	}
 	for {
@@ -235,6 +235,21 @@ func (s *Segment) keepIndex(x *loadedIndex) {
 
 // pinned tells whether the index has to stay in memory because the files do not have it yet.
 func (x *loadedIndex) pinned() bool { return x.slot.drop == nil }
+
+// setIndexDurable notes how much of the index files is durable.
+func (s *Segment) setIndexDurable(m indexMark) {
+	offsets, times, aborted := m.bytes()
+	s.offsetsDurable.Store(int64(offsets))
+	s.timesDurable.Store(int64(times))
+	s.abortedDurable.Store(int64(aborted))
+}
+
+// indexDurable tells whether so much of the index files is durable.
+func (s *Segment) indexDurable(m indexMark) bool {
+	offsets, times, aborted := m.bytes()
+	return s.offsetsDurable.Load() >= int64(offsets) && s.timesDurable.Load() >= int64(times) &&
+		s.abortedDurable.Load() >= int64(aborted)
+}
 
 // pinIndex publishes an index that the files do not have yet.
 func (s *Segment) pinIndex(x indexes, mark indexMark) {

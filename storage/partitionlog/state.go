@@ -27,17 +27,23 @@ import (
 //	snapshot offset + 1     varint   of the producer snapshot, 0: no producers
 //	number of epochs        varint
 //	  epoch, start          varint, varint   each as the difference from the one before
-//	end of the producers    varint   version 2 only, see Log.producersEnd; in version 1 it is the end
+//	end of the producers    varint   from version 2 on, see Log.producersEnd; in version 1 it is the end
+//	aborted entries, CRC    varint, uint32   of its .txnindex; from version 3 on, as what follows
+//	open transactions       varint   number of those at the end, if the producers are behind it; else 0
+//	  producer id, first    varint, varint   in the order of the first offsets, each the difference from the
+//	                                 one before
 //	CRC-32C                 uint32   of everything before
 //
 // Version 2 is written only while the producer table is behind the log, that is when a Restore was
-// interrupted, so that an older program can go on with the log at nearly all times.
+// interrupted, and version 3 only where transactions have left something to tell, so that an older program
+// can go on with the log at nearly all times.
 type State []byte
 
 // The versions of a State.
 const (
-	stateVersion       = 1
-	stateVersionBehind = 2
+	stateVersion             = 1
+	stateVersionBehind       = 2
+	stateVersionTransactions = 3
 )
 
 // state is a decoded State.
@@ -46,6 +52,7 @@ type state struct {
 	first          protocol.Offset
 	active         indexBuilder // without the entries
 	producersEnd   protocol.Offset
+	open           openTransactions // only if producersEnd is below end
 	snapshotOffset protocol.Offset
 	epochs         epochs
 }
@@ -56,10 +63,7 @@ func emptyState() state { return state{active: newIndexBuilder(0), snapshotOffse
 func (s *state) encode() State {
 	a := &s.active
 	data := make([]byte, 0, 96+8*len(s.epochs))
-	version := byte(stateVersion)
-	if s.producersEnd < s.end {
-		version = stateVersionBehind
-	}
+	version := s.version()
 	data = append(data, version)
 	for _, value := range []int64{int64(s.start), int64(s.end), int64(s.first), int64(a.base), a.size} {
 		data = binary.AppendUvarint(data, uint64(value))
@@ -74,10 +78,26 @@ func (s *state) encode() State {
 	data = binary.AppendUvarint(data, uint64(a.maxOffset-a.base))
 	data = binary.AppendUvarint(data, uint64(s.snapshotOffset+1))
 	data = s.epochs.encode(data)
-	if version == stateVersionBehind {
+	if version >= stateVersionBehind {
 		data = binary.AppendUvarint(data, uint64(s.producersEnd))
 	}
+	if version >= stateVersionTransactions {
+		data = binary.AppendUvarint(data, uint64(a.current.abortedEntries))
+		data = binary.BigEndian.AppendUint32(data, a.current.abortedCRC)
+		data = s.open.encode(data)
+	}
 	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
+}
+
+// version returns the first version that can tell what there is to tell.
+func (s *state) version() byte {
+	switch {
+	case len(s.open) > 0 || s.active.current.abortedEntries > 0:
+		return stateVersionTransactions
+	case s.producersEnd < s.end:
+		return stateVersionBehind
+	}
+	return stateVersion
 }
 
 var errState = errors.New("no state of a partition log")
@@ -88,7 +108,7 @@ func decodeState(data State) (state, error) {
 	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) {
 		return state{}, errState
 	}
-	if data[0] != stateVersion && data[0] != stateVersionBehind {
+	if data[0] < stateVersion || data[0] > stateVersionTransactions {
 		return state{}, fmt.Errorf("%w that this version can read: it is of version %d, written by a newer one",
 			errState, data[0])
 	}
@@ -105,8 +125,12 @@ func decodeState(data State) (state, error) {
 	s.snapshotOffset = d.offset() - 1
 	s.epochs = d.epochs()
 	s.producersEnd = s.end
-	if data[0] == stateVersionBehind {
+	if data[0] >= stateVersionBehind {
 		s.producersEnd = d.offset()
+	}
+	if data[0] >= stateVersionTransactions {
+		a.current.abortedEntries, a.current.abortedCRC = d.count(), d.uint32()
+		s.open = d.transactions()
 	}
 	if d.failed || len(d.data) > 0 || !s.sound() {
 		return state{}, errState
@@ -121,6 +145,9 @@ func (s *state) sound() bool {
 		return false
 	}
 	if n := len(s.epochs); n > 0 && s.epochs[n-1].Start > s.end {
+		return false
+	}
+	if n := len(s.open); n > 0 && s.open[n-1].first >= s.end {
 		return false
 	}
 	return s.producersEnd <= s.end && s.start <= s.end && s.first <= s.start && s.first <= a.base &&
@@ -214,4 +241,34 @@ func (d *decoder) epochs() epochs {
 		history = append(history, last)
 	}
 	return history
+}
+
+// encode appends the transactions to data in the form that decoder.transactions reads.
+func (o openTransactions) encode(data []byte) []byte {
+	data = binary.AppendUvarint(data, uint64(len(o)))
+	before := protocol.Offset(0)
+	for _, one := range o {
+		data = binary.AppendUvarint(data, uint64(one.producer))
+		data = binary.AppendUvarint(data, uint64(one.first-before))
+		before = one.first
+	}
+	return data
+}
+
+// transactions reads open transactions, each two bytes at least.
+func (d *decoder) transactions() (open openTransactions) {
+	n := d.unsigned()
+	if n > uint64(len(d.data)/2) {
+		d.failed = true
+		return nil
+	}
+	first := protocol.Offset(0)
+	for ; n > 0 && !d.failed; n-- {
+		producer := int64(d.offset())
+		if first += d.offset(); first < 0 {
+			d.failed = true
+		}
+		open = append(open, openTransaction{first, producer})
+	}
+	return open
 }

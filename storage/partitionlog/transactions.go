@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/protocol/batch"
 )
 
 // openTransaction is a transaction whose marker has not come: the first of its records in this log, and who
@@ -42,6 +43,31 @@ func (o openTransactions) without(producer int64, first protocol.Offset) openTra
 		return o[1:]
 	}
 	return slices.Concat(o[:at], o[at+1:])
+}
+
+// of returns the first offset of a producer's transaction.
+func (o openTransactions) of(producer int64) (first protocol.Offset, open bool) {
+	for i := range o {
+		if o[i].producer == producer {
+			return o[i].first, true
+		}
+	}
+	return noOffset, false
+}
+
+// follow takes note of a transactional batch and returns the index entry of the transaction if the batch
+// aborts one. What is left of a batch after compaction has taken its records begins nothing: that transaction
+// was decided.
+func (o *openTransactions) follow(h *batch.Header, kind int16) (e abortedEntry, aborted bool) {
+	first, open := o.of(h.ProducerID)
+	switch {
+	case !h.IsControl() && !open && h.Count > 0:
+		*o = o.with(h.ProducerID, h.BaseOffset)
+	case h.IsControl() && open:
+		*o = o.without(h.ProducerID, first)
+		e = abortedEntry{h.ProducerID, first, h.LastOffset, o.stable(0, h.NextOffset())}
+	}
+	return e, h.IsControl() && open && kind == markerAbort
 }
 
 // stable returns the offset before which no transaction is open, in a log that goes from start to end.

@@ -171,7 +171,7 @@ func (sp *span) rebuild(interval int) (indexBuilder, error) {
 	defer file.release()
 	r := sp.scan(file.file, scanBufferSize)
 	defer r.close()
-	want := sp.base
+	want, ends := sp.base, false
 	for b.size < sp.size {
 		h, err := sp.header(&r, b.size, want)
 		if err != nil {
@@ -184,6 +184,7 @@ func (sp *span) rebuild(interval int) (indexBuilder, error) {
 		}
 		want = h.NextOffset()
 		b.addHeader(&h, interval)
+		ends = ends || h.IsControl()
 	}
 	if want != sp.end {
 		return b, sp.corrupt(b.size, "the segment ends at offset %d, want %d", want, protocol.Offset(sp.end))
@@ -192,5 +193,12 @@ func (sp *span) rebuild(interval int) (indexBuilder, error) {
 		b.maybeAddTime()
 	}
 	sp.checked.markAll()
-	return b, nil
+	if !ends {
+		return b, nil
+	}
+	aborted, err := sp.scanAborted()
+	for i := range aborted.entries() {
+		b.addAborted(aborted.entry(i))
+	}
+	return b, err
 }

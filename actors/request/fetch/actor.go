@@ -147,9 +147,12 @@ func (a *Actor) armItem(c *kit.Context, w *work, index int) {
 	if one.replica == nil {
 		return
 	}
-	token, send := a.watches.arm(one.replica, one.high, user{work: w.number, item: index}, a.waiting[0].number)
+	what, offset := watched{one.replica, w.limits.committed}, one.visibleEnd(w.limits)
+	token, send := a.watches.arm(what, offset, user{work: w.number, item: index}, a.waiting[0].number)
 	if send {
-		one.replica.Waiters.Tell(partition.Wait{Offset: one.high, ReplyTo: c.Self(), Token: token})
+		one.replica.Waiters.Tell(partition.Wait{
+			Offset: offset, Stable: what.stable, ReplyTo: c.Self(), Token: token,
+		})
 	}
 }
 

@@ -37,7 +37,8 @@ type result struct {
 	start       protocol.Offset
 	divergesAt  protocol.LeaderEpoch // NoLeaderEpoch: the client's history is a prefix of ours
 	divergesEnd protocol.Offset
-	region      partitionlog.Region   // Length 0: no data; the result owns one reference to it
+	region      partitionlog.Region // Length 0: no data; the result owns one reference to it
+	aborted     []partitionlog.AbortedTransaction
 	leader      *partition.Leadership // who leads instead, nil: nothing to say (KIP-951)
 	nearest     *image.Broker         // whom to read from instead, nil: this broker (KIP-392)
 	err         error                 // behind a storage error, for the log
@@ -94,15 +95,24 @@ func readAll(items []item, l limits) (bytes int, urgent bool) {
 // read reads the partition now: at most left bytes, or one batch if oversize allows it.
 func (i *item) read(l limits, left int, oversize bool) {
 	if view := i.inspect(l); view != nil {
-		i.readRegion(view, min(int(i.entry.maxBytes), left), oversize, l.version)
+		i.readRegion(view, l, min(int(i.entry.maxBytes), left), oversize)
 	}
 }
 
 // measure finds out about how much there is to read, without a look at any file.
 func (i *item) measure(l limits) {
 	if view := i.inspect(l); view != nil {
-		i.size = min(view.Available(i.entry.offset), max(1, int(i.entry.maxBytes)))
+		i.size = min(i.available(view, l), max(1, int(i.entry.maxBytes)))
 	}
+}
+
+// available returns about how many bytes there are for the client, at least 1.
+func (i *item) available(view *partitionlog.View, l limits) int {
+	bytes := view.Available(i.entry.offset)
+	if l.committed {
+		bytes = max(1, bytes-view.Available(i.stable))
+	}
+	return bytes
 }
 
 // inspect judges the partition and fills in the result but for the records. It returns the view to read
@@ -130,7 +140,7 @@ func (i *item) inspect(l limits) *partitionlog.View {
 func (i *item) judge(l limits, leadership *partition.Leadership, view *partitionlog.View) *partitionlog.View {
 	if i.ahead(l, leadership, view.End()) {
 		i.result = failed(protocol.OffsetNotAvailable)
-		i.high = view.End() // what the wait begins with
+		i.high, i.stable = view.End(), view.LastStable() // what the wait begins with
 		return nil
 	}
 	i.result = result{
@@ -208,18 +218,29 @@ func (i *item) diverges(view *partitionlog.View) bool {
 	return false
 }
 
-// readRegion takes a reference to the piece of the segment that the client gets.
-func (i *item) readRegion(view *partitionlog.View, most int, oversize bool, version int16) {
+// readRegion takes a reference to the piece of the segment that the client gets, and finds out what of it was
+// aborted if the client leaves that out.
+func (i *item) readRegion(view *partitionlog.View, l limits, most int, oversize bool) {
 	if most <= 0 && !oversize {
 		return
 	}
-	region, err := view.Read(i.entry.offset, max(most, 0), oversize)
+	read := view.Read
+	if l.committed {
+		read = view.ReadCommitted
+	}
+	region, err := read(i.entry.offset, max(most, 0), oversize)
+	var aborted []partitionlog.AbortedTransaction
+	if err == nil && l.committed {
+		if aborted, err = view.Aborted(i.entry.offset, region); err != nil {
+			region.Release()
+		}
+	}
 	if err != nil {
-		i.result = failed(oldCode(codeOf(err), version))
+		i.result = failed(oldCode(codeOf(err), l.version))
 		i.err = err
 		return
 	}
-	i.region, i.size = region, int(region.Length)
+	i.region, i.size, i.aborted = region, int(region.Length), aborted
 }
 
 // codeOf returns what a reader is told about a log that could not be read. Damage to our own data is a

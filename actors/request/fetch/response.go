@@ -74,6 +74,7 @@ func (r *response) estimate() int {
 	const fixed, perPartition = 64, 56
 	size := fixed + perPartition*len(r.items)
 	for i := range r.items {
+		size += 17 * len(r.items[i].aborted)
 		if r.newTopic(i) {
 			size += 24 + len(r.items[i].entry.topic)
 		}
@@ -130,17 +131,27 @@ func (r *response) encodePartition(e *encoder, i *item) {
 	if e.version >= 5 {
 		e.int64(int64(i.start))
 	}
-	if r.committed && i.code == protocol.None {
-		e.arrayLength(0) // aborted transactions: none before there are transactions
-	} else {
-		e.nullArray()
-	}
+	r.encodeAborted(e, i)
 	if e.version >= firstRacks {
 		e.int32(i.preferred())
 	}
 	e.region(&i.result)
 	if e.flexible {
 		encodePartitionTags(e, i)
+	}
+}
+
+// encodeAborted writes the aborted transactions, null for clients that read what is not committed too.
+func (r *response) encodeAborted(e *encoder, i *item) {
+	if !r.committed || i.code != protocol.None {
+		e.nullArray()
+		return
+	}
+	e.arrayLength(len(i.aborted))
+	for _, one := range i.aborted {
+		e.int64(one.ProducerID)
+		e.int64(int64(one.FirstOffset))
+		e.noTags()
 	}
 }
 

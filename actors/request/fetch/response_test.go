@@ -10,6 +10,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/storage/partitionlog"
 )
 
 // TestResponseEncodesAsKmsgDoes compares random responses, in every version, with what kmsg makes of them.
@@ -58,6 +59,10 @@ func randomItem(random *rand.Rand, version int16) item {
 		i.leader = &partition.Leadership{Node: random.Int32(), Epoch: protocol.LeaderEpoch(random.Int32())}
 	case 1:
 		i.divergesAt, i.divergesEnd = 3, 4
+	case 2:
+		i.aborted = append(i.aborted, partitionlog.AbortedTransaction{
+			ProducerID: random.Int64(), FirstOffset: protocol.Offset(random.Int64()),
+		}, partitionlog.AbortedTransaction{})
 	}
 	return i
 }
@@ -90,6 +95,11 @@ func expectedPartition(r *response, one *item) kmsg.FetchResponseTopicPartition 
 	p.RecordBatches = []byte{}
 	if r.committed && one.code == protocol.None {
 		p.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+		for _, aborted := range one.aborted {
+			transaction := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+			transaction.ProducerID, transaction.FirstOffset = aborted.ProducerID, int64(aborted.FirstOffset)
+			p.AbortedTransactions = append(p.AbortedTransactions, transaction)
+		}
 	}
 	if one.divergesAt != protocol.NoLeaderEpoch {
 		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = int32(one.divergesAt), int64(one.divergesEnd)

@@ -16,15 +16,21 @@ import (
 type watches struct {
 	generation uint32
 	all        []watch // by number
-	numbers    map[*partition.Replica]int
+	numbers    map[watched]int
+}
+
+// watched is what a watch looks at.
+type watched struct {
+	replica *partition.Replica
+	stable  bool // the last stable offset, not the high watermark
 }
 
 // watch is the waiter at one partition.
 type watch struct {
-	replica *partition.Replica
-	armed   bool
-	offset  protocol.Offset // woken when the high watermark is above it
-	users   []user          // fetches that want to hear of it; answered ones may linger
+	watched
+	armed  bool
+	offset protocol.Offset // woken when what is watched is above it
+	users  []user          // fetches that want to hear of it; answered ones may linger
 }
 
 // user is one item of a waiting fetch.
@@ -38,25 +44,23 @@ type user struct {
 const maxWatches = maxPartitions
 
 // of returns the watch of a replica.
-func (w *watches) of(replica *partition.Replica) (number int, one *watch) {
-	number, known := w.numbers[replica]
+func (w *watches) of(what watched) (number int, one *watch) {
+	number, known := w.numbers[what]
 	if !known {
 		if w.numbers == nil {
-			w.numbers = make(map[*partition.Replica]int)
+			w.numbers = make(map[watched]int)
 		}
 		number = len(w.all)
-		w.all = append(w.all, watch{replica: replica})
-		w.numbers[replica] = number
+		w.all = append(w.all, watch{watched: what})
+		w.numbers[what] = number
 	}
 	return number, &w.all[number]
 }
 
 // arm notes that a waiting fetch wants to hear when the partition goes above offset. Fetches older than
 // oldest wait no more. send is false when the partition's actor knows already.
-func (w *watches) arm(replica *partition.Replica, offset protocol.Offset, u user, oldest uint64) (
-	token uint64, send bool,
-) {
-	number, one := w.of(replica)
+func (w *watches) arm(what watched, offset protocol.Offset, u user, oldest uint64) (token uint64, send bool) {
+	number, one := w.of(what)
 	kept := one.users[:0]
 	for _, other := range one.users {
 		if other.work >= oldest && other != u {

@@ -19,6 +19,7 @@ import (
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/storage/partitionlog"
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
@@ -188,11 +189,37 @@ func (b *Broker) Append(topic string, index int32, values ...string) batch.Batch
 		records[i] = batch.Record{Timestamp: time.Now().UnixMilli(), Key: []byte("key"), Value: []byte(value)}
 	}
 	built := batch.Build(batch.Options{}, records...)
-	replica := b.Replica(topic, index)
-	end := replica.View().End()
-	replica.Core.Tell(group.Propose{Request: partition.Append{Batch: built, AppendTime: -1}})
-	b.Eventually(func() bool { return replica.View().End() >= end+1 })
+	b.propose(b.Replica(topic, index), partition.Append{Batch: built, AppendTime: -1})
 	return built
+}
+
+// AppendTransactional writes a record of a producer's transaction to a partition.
+func (b *Broker) AppendTransactional(topic string, index int32, producer batch.Producer) batch.Batch {
+	options := batch.Options{Transactional: true, Producer: &producer}
+	built := batch.Build(options, batch.Record{Timestamp: time.Now().UnixMilli(), Value: []byte("value")})
+	replica := b.Replica(topic, index)
+	verification, err := replica.Verify(producer.ID, producer.Epoch, producer.Sequence, false, 0)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.propose(replica, partition.Append{Batch: built, AppendTime: -1, Verification: verification})
+	return built
+}
+
+// EndTransaction writes the marker of a producer's transaction to a partition.
+func (b *Broker) EndTransaction(topic string, index int32, producer batch.Producer, commit bool) {
+	b.propose(b.Replica(topic, index), partition.EndTransaction{
+		TransactionMarker: partitionlog.TransactionMarker{ProducerID: producer.ID, ProducerEpoch: producer.Epoch},
+		Commit:            commit,
+	})
+}
+
+// propose waits until what is proposed can be read.
+func (b *Broker) propose(replica *partition.Replica, request any) {
+	b.t.Helper()
+	end := replica.View().End()
+	replica.Core.Tell(group.Propose{Request: request})
+	b.Eventually(func() bool { return replica.View().End() >= end+1 })
 }
 
 // Eventually is the function of that name, for the broker's own test.
