@@ -16,9 +16,12 @@
 //	│  ├─ cleaner              compacts the logs of compacted topics, one at a time, throttled
 //	│  └─ partition-<name>     waiters and leadership of one replica
 //	├─ brokers                 asks other brokers in Kafka's own requests, and answers theirs
+//	│  └─ call-<id>            one per request of a broker that waits for other actors or for the disk
 //	├─ groups                  one coordinator for each partition of __consumer_offsets that is led here
 //	│  └─ coordinator-<n>      reads the groups from the log, writes for them, wakes them
 //	│     └─ consumers-<group> one consumer group: members, generations, offsets
+//	├─ transactions            one coordinator for each partition of __transaction_state that is led here
+//	│  └─ coordinator-<n>      reads the transactional ids from the log, decides, tells the partitions
 //	├─ listener-<name>         accepts sockets
 //	│  └─ conn-<n>             one Kafka connection, replies in request order
 //	│     ├─ write-<id>        one per produce request: gathers answers, owns the deadline
@@ -41,6 +44,8 @@
 //	groups                     rebuilt; its coordinators read their groups from the log
 //	coordinator                the same, for one partition of __consumer_offsets
 //	consumers                  its coordinator reads it again from the log; members join again
+//	transactions               rebuilt; its coordinators read the log and carry on with what was decided
+//	coordinator of these       the same, for one partition of __transaction_state
 //	link, server               rebuilt with growing back-off; what waited to be sent is lost, as on a network
 //	catchup                    the unit of its group is rebuilt; what was fetched stays
 //	wal, storage               the node stops with the reason: a log that failed once is not trusted again

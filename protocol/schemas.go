@@ -12,10 +12,11 @@ import (
 var schemas = func() map[int16]*schema {
 	all := maps.Clone(generalSchemas)
 	maps.Copy(all, groupSchemas)
+	maps.Copy(all, transactionSchemas)
 	return all
 }()
 
-// generalSchemas are the schemas of all requests but those about consumer groups.
+// generalSchemas are the schemas of all requests but those about consumer groups and transactions.
 var generalSchemas = map[int16]*schema{
 	int16(kmsg.Produce): {9, []field{
 		nullText.from(3), int16Of, int32Of,

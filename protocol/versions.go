@@ -29,6 +29,9 @@ var served = []APIVersion{
 	{int16(kmsg.DeleteRecords), 0, 2},
 	{int16(kmsg.InitProducerID), 0, 5},
 	{int16(kmsg.OffsetForLeaderEpoch), 2, 4},
+	{int16(kmsg.AddPartitionsToTxn), 0, 5},
+	{int16(kmsg.AddOffsetsToTxn), 0, 4},
+	{int16(kmsg.EndTxn), 0, 5},
 	{int16(kmsg.WriteTxnMarkers), 1, 2},
 	{int16(kmsg.DescribeConfigs), 1, 4},
 	{int16(kmsg.AlterConfigs), 0, 2},
@@ -45,6 +48,8 @@ var served = []APIVersion{
 	{int16(kmsg.DescribeCluster), 0, 2},
 	{int16(kmsg.DescribeProducers), 0, 0},
 	{int16(kmsg.UnregisterBroker), 0, 0},
+	{int16(kmsg.DescribeTransactions), 0, 0},
+	{int16(kmsg.ListTransactions), 0, 2},
 	{int16(kmsg.DescribeTopicPartitions), 0, 0},
 }
 

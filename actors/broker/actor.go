@@ -23,14 +23,15 @@ import (
 
 // Names of the children, as actors/doc.go draws them.
 const (
-	nameStorage    = "storage"
-	nameRaft       = "raft"
-	nameMetadata   = "metadata"
-	namePartitions = "partitions"
-	nameBrokers    = "brokers"
-	nameGroups     = "groups"
-	nameListener   = "listener-kafka"
-	nameAdmin      = "admin"
+	nameStorage      = "storage"
+	nameRaft         = "raft"
+	nameMetadata     = "metadata"
+	namePartitions   = "partitions"
+	nameBrokers      = "brokers"
+	nameGroups       = "groups"
+	nameTransactions = "transactions"
+	nameListener     = "listener-kafka"
+	nameAdmin        = "admin"
 )
 
 const (
@@ -169,7 +170,8 @@ func (a *Actor) onStorageOpened(c *kit.Context, m storage.Opened) {
 		a.report.peers.Store(a.cluster.peers)
 	}
 	for _, name := range []string{
-		nameRaft, nameMetadata, namePartitions, nameBrokers, nameGroups, nameListener, nameAdmin,
+		nameRaft, nameMetadata, namePartitions, nameBrokers, nameGroups, nameTransactions, nameListener,
+		nameAdmin,
 	} {
 		a.spawn(c, name)
 	}

@@ -2,7 +2,7 @@
 //
 //	actor     broker
 //	parent    none, or whoever embeds the node
-//	children  storage, raft, metadata, partitions, brokers, groups, listener-kafka, admin
+//	children  storage, raft, metadata, partitions, brokers, groups, transactions, listener-kafka, admin
 //	owns      the order in which parts start and stop; the pace at which they are rebuilt
 //	on panic  the node stops
 //	loses     nothing that is not in the write-ahead log

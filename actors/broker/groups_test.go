@@ -195,8 +195,9 @@ func TestStopDoesNotWaitForARebalance(t *testing.T) {
 	<-answered
 }
 
-// TestEveryVersionIsAnswered sends each request about groups in each version that is advertised, for a group
-// that does not exist: nobody may be told more than that, and no answer may fail to be encoded.
+// TestEveryVersionIsAnswered sends each request about groups and transactions in each version that is
+// advertised, for a group that does not exist: nobody may be told more than that, and no answer may fail to
+// be encoded.
 func TestEveryVersionIsAnswered(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -206,9 +207,14 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 	for _, key := range []kmsg.Key{
 		kmsg.OffsetCommit, kmsg.OffsetFetch, kmsg.FindCoordinator, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.LeaveGroup,
 		kmsg.SyncGroup, kmsg.DescribeGroups, kmsg.ListGroups, kmsg.DeleteGroups, kmsg.OffsetDelete,
+		kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.EndTxn, kmsg.DescribeTransactions,
+		kmsg.ListTransactions,
 	} {
 		for _, row := range protocol.Versions() {
 			for version := row.Min; row.Key == key.Int16() && version <= row.Max; version++ {
+				if key == kmsg.AddPartitionsToTxn && version > 3 {
+					continue // the client does not send what only brokers do
+				}
 				response, err := n.ask(ctx, aboutNobody(key), version)
 				if err != nil {
 					t.Errorf("%s %d: %v", key.Name(), version, err)
@@ -254,6 +260,24 @@ func aboutNobody(key kmsg.Key) kmsg.Request {
 		return r
 	case *kmsg.OffsetDeleteRequest:
 		r.Group = "nobody"
+		return r
+	case *kmsg.InitProducerIDRequest:
+		r.TransactionalID, r.TransactionTimeoutMillis = kmsg.StringPtr("nobody"), 60_000
+		r.ProducerID, r.ProducerEpoch = -1, -1
+		return r
+	case *kmsg.AddPartitionsToTxnRequest:
+		one := kmsg.NewAddPartitionsToTxnRequestTransaction()
+		one.TransactionalID = "nobody"
+		r.TransactionalID, r.Transactions = "nobody", append(r.Transactions, one)
+		return r
+	case *kmsg.AddOffsetsToTxnRequest:
+		r.TransactionalID, r.Group = "nobody", "nobody"
+		return r
+	case *kmsg.EndTxnRequest:
+		r.TransactionalID = "nobody"
+		return r
+	case *kmsg.DescribeTransactionsRequest:
+		r.TransactionalIDs = []string{"nobody"}
 		return r
 	default:
 		return r

@@ -77,16 +77,17 @@ func (a *Actor) prepare(c *kit.Context) error {
 func (a *Actor) env(c *kit.Context) *request.Env {
 	settings := a.options.Config
 	env := &request.Env{
-		NodeID:     settings.NodeID,
-		Image:      a.current.Image,
-		Controller: a.current.Controller,
-		Replicas:   a.table,
-		Leaders:    a.leaders,
-		Metadata:   c.Self().Child(nameMetadata),
-		Partitions: c.Self().Child(namePartitions),
-		Brokers:    c.Self().Child(nameBrokers),
-		Groups:     c.Self().Child(nameGroups),
-		Disk:       a.storage.Space,
+		NodeID:       settings.NodeID,
+		Image:        a.current.Image,
+		Controller:   a.current.Controller,
+		Replicas:     a.table,
+		Leaders:      a.leaders,
+		Metadata:     c.Self().Child(nameMetadata),
+		Partitions:   c.Self().Child(namePartitions),
+		Brokers:      c.Self().Child(nameBrokers),
+		Groups:       c.Self().Child(nameGroups),
+		Transactions: c.Self().Child(nameTransactions),
+		Disk:         a.storage.Space,
 		Settings: request.Settings{
 			RequestTimeout: settings.Limits.RequestTime,
 			ProduceTimeout: settings.Limits.ProduceTime,
@@ -122,6 +123,8 @@ func (a *Actor) spawn(c *kit.Context, name string) {
 		c.Spawn(name, a.brokersSpec())
 	case nameGroups:
 		c.Spawn(name, a.groupsSpec(c))
+	case nameTransactions:
+		c.Spawn(name, a.transactionsSpec(c))
 	case nameListener:
 		c.Spawn(name, a.listenerSpec(c))
 	case nameAdmin:

@@ -12,7 +12,8 @@ import (
 
 // leaving is the order in which the parts stop: those who ask before those who answer.
 var leaving = []string{
-	nameListener, nameAdmin, nameGroups, nameBrokers, namePartitions, nameMetadata, nameRaft, nameStorage,
+	nameListener, nameAdmin, nameGroups, nameTransactions, nameBrokers, namePartitions, nameMetadata, nameRaft,
+	nameStorage,
 }
 
 // onStop begins an orderly stop: requests under way first, then a checkpoint so that the next start has

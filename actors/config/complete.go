@@ -49,6 +49,7 @@ func (c *Config) leaveCluster() (notes []string) {
 			"since enabled = false leaves one node")
 	}
 	c.Groups.OffsetsReplication = min(c.Groups.OffsetsReplication, 1)
+	c.Transactions.StateReplication = min(c.Transactions.StateReplication, 1)
 	c.Peers, c.Bind.Raft, c.Advertise.Raft = nil, "", ""
 	return notes
 }
@@ -65,6 +66,9 @@ func (c *Config) completeReplication() {
 	}
 	if c.Groups.OffsetsReplication == 0 {
 		c.Groups.OffsetsReplication = int32(min(usualReplication, max(1, len(c.Peers))))
+	}
+	if c.Transactions.StateReplication == 0 {
+		c.Transactions.StateReplication = int32(min(usualReplication, max(1, len(c.Peers))))
 	}
 	if c.MinInsyncReplicas == 0 {
 		c.MinInsyncReplicas = 1

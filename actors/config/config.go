@@ -13,17 +13,18 @@ type Config struct {
 	ReplicationFactor int16  `toml:"replication_factor" default:"the number of nodes, 3 at most" help:"copies of a topic made without a replication factor; at most the number of nodes; 0 stands for the default"`
 	MinInsyncReplicas int16  `toml:"min_insync_replicas" default:"2 with three copies or more, else 1" help:"default of the topic config min.insync.replicas; 0 stands for the default"`
 
-	Bind      Bind      `toml:"bind"`
-	Advertise Advertise `toml:"advertise"`
-	Peers     []Peer    `toml:"peers"`
-	PeerTLS   PeerTLS   `toml:"peer_tls"`
-	Topics    Topics    `toml:"topics"`
-	Log       Log       `toml:"log"`
-	Groups    Groups    `toml:"groups"`
-	Limits    Limits    `toml:"limits"`
-	Storage   Storage   `toml:"storage"`
-	Memory    Memory    `toml:"memory"`
-	Admin     Admin     `toml:"admin"`
+	Bind         Bind         `toml:"bind"`
+	Advertise    Advertise    `toml:"advertise"`
+	Peers        []Peer       `toml:"peers"`
+	PeerTLS      PeerTLS      `toml:"peer_tls"`
+	Topics       Topics       `toml:"topics"`
+	Log          Log          `toml:"log"`
+	Groups       Groups       `toml:"groups"`
+	Transactions Transactions `toml:"transactions"`
+	Limits       Limits       `toml:"limits"`
+	Storage      Storage      `toml:"storage"`
+	Memory       Memory       `toml:"memory"`
+	Admin        Admin        `toml:"admin"`
 }
 
 // Bind says where the node listens. A port of 0 takes a free one.
@@ -91,6 +92,16 @@ type Groups struct {
 	MinSessionTime         time.Duration `toml:"min_session_time" default:"6s" help:"shortest session timeout that a member may ask for (group.min.session.timeout.ms)"`
 	MaxSessionTime         time.Duration `toml:"max_session_time" default:"30m" help:"longest session timeout that a member may ask for (group.max.session.timeout.ms)"`
 	MaxSize                int32         `toml:"max_size" default:"2147483647" help:"members of one group (group.max.size)"`
+}
+
+// Transactions are the rules for transactions.
+type Transactions struct {
+	StatePartitions     int32         `toml:"state_partitions" default:"50" help:"partitions of __transaction_state when it is made (transaction.state.log.num.partitions)"`
+	StateReplication    int32         `toml:"state_replication_factor" default:"the number of nodes, 3 at most" help:"copies of __transaction_state when it is made (transaction.state.log.replication.factor); 0 stands for the default"`
+	MaxTime             time.Duration `toml:"max_time" default:"15m" help:"longest transaction timeout that a producer may ask for (transaction.max.timeout.ms)"`
+	IDExpiration        time.Duration `toml:"id_expiration" default:"7d" help:"a transactional id that is not used for so long is forgotten (transactional.id.expiration.ms)"`
+	AbortCheckInterval  time.Duration `toml:"abort_check_interval" default:"10s" help:"time between two looks at transactions that have taken too long (transaction.abort.timed.out.transaction.cleanup.interval.ms)"`
+	ExpiryCheckInterval time.Duration `toml:"expiry_check_interval" default:"1h" help:"time between two looks at transactional ids that expire (transaction.remove.expired.transaction.cleanup.interval.ms)"`
 }
 
 // Limits bound what clients and other nodes can take.

@@ -21,7 +21,7 @@ const (
 	smallestQueue     = 1 << 20
 	largestRequest    = math.MaxInt32 // a frame's length is a signed 32-bit number
 	largestPartitions = 1_000_000
-	largestOffsets    = 10_000 // partitions of __consumer_offsets
+	largestOffsets    = 10_000 // partitions of __consumer_offsets, and of __transaction_state
 	longestRack       = 255
 )
 
@@ -42,6 +42,7 @@ func (c *Config) validate(found *problems) {
 	v.number("topics.partitions", int64(c.Topics.Partitions), 1, largestPartitions)
 	v.log(&c.Log)
 	v.groups(c)
+	v.transactions(c)
 	v.limits(c)
 	v.storage(&c.Storage)
 	v.size("memory.limit", c.Memory.Limit, 0, math.MaxInt64)
@@ -90,6 +91,16 @@ func (v validator) log(l *Log) {
 	v.size("log.max_message_bytes", l.MaxMessageBytes, 0, math.MaxInt32)
 	v.size("log.index_interval_bytes", l.IndexIntervalBytes, 0, math.MaxInt32)
 	v.size("log.index_bytes", l.IndexBytes, 4, math.MaxInt32)
+}
+
+func (v validator) transactions(c *Config) {
+	t := &c.Transactions
+	v.number("transactions.state_partitions", int64(t.StatePartitions), 1, largestOffsets)
+	v.number("transactions.state_replication_factor", int64(t.StateReplication), 1, int64(max(1, len(c.Peers))))
+	v.duration("transactions.max_time", t.MaxTime, time.Millisecond, false)
+	v.duration("transactions.id_expiration", t.IDExpiration, time.Millisecond, false)
+	v.duration("transactions.abort_check_interval", t.AbortCheckInterval, time.Millisecond, false)
+	v.duration("transactions.expiry_check_interval", t.ExpiryCheckInterval, time.Millisecond, false)
 }
 
 func (v validator) groups(c *Config) {

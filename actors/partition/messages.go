@@ -15,6 +15,9 @@ type Append struct {
 	// AppendTime is what the topic's message.timestamp.type=LogAppendTime put into the batch, in
 	// milliseconds since the epoch; -1 under CreateTime.
 	AppendTime int64
+	// Epoch, if it is not 0, is the only leader epoch in which the batch may be appended: a coordinator knows
+	// nothing of what was written after its own. In another one it is refused with group.ErrNotLeader.
+	Epoch protocol.LeaderEpoch
 	// Verification comes from Replica.Verify with a transactional batch. nil is enough once the transaction has
 	// begun in this partition.
 	Verification *Verification

@@ -6,6 +6,7 @@ import (
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 )
 
@@ -44,6 +45,9 @@ func (p *Preparer) Prepare(request any) applier.Prepared {
 // prepareAppend stamps a batch, or answers a duplicate with the offset of the original. The answer to a
 // duplicate waits until the original is committed: it may still be on its way.
 func (p *Preparer) prepareAppend(r Append) applier.Prepared {
+	if r.Epoch != 0 && r.Epoch != p.epoch {
+		return applier.Prepared{Err: group.ErrNotLeader{}}
+	}
 	b := r.Batch
 	original, err := p.producers.Check(b)
 	if original != nil {

@@ -17,20 +17,21 @@ import (
 // Env is what handlers know about the broker. It is built once and shared by all connections; nothing in
 // it changes but what the functions return. All functions may be called from any goroutine.
 type Env struct {
-	NodeID     int32
-	Image      func() *image.Image // the newest image of the cluster
-	Controller func() int32        // the broker that leads the metadata log, -1 if none is known
-	Replicas   *partition.Table    // the partition replicas on this broker
-	Leaders    *partition.Leaders  // who leads all partitions; nil: only replicas on this broker tell
-	Alive      func(int32) bool    // whether a broker can be reached from here; nil: every one can
-	Metadata   kit.Address         // actor "metadata"
-	Partitions kit.Address         // actor "partitions"
-	Brokers    kit.Address         // actor "brokers": asks any broker in Kafka's requests
-	Groups     kit.Address         // actor "groups"
-	Disk       Disk
-	Settings   Settings
-	Log        zerolog.Logger
-	Now        func() time.Time
+	NodeID       int32
+	Image        func() *image.Image // the newest image of the cluster
+	Controller   func() int32        // the broker that leads the metadata log, -1 if none is known
+	Replicas     *partition.Table    // the partition replicas on this broker
+	Leaders      *partition.Leaders  // who leads all partitions; nil: only replicas on this broker tell
+	Alive        func(int32) bool    // whether a broker can be reached from here; nil: every one can
+	Metadata     kit.Address         // actor "metadata"
+	Partitions   kit.Address         // actor "partitions"
+	Brokers      kit.Address         // actor "brokers": asks any broker in Kafka's requests
+	Groups       kit.Address         // actor "groups"
+	Transactions kit.Address         // actor "transactions"
+	Disk         Disk
+	Settings     Settings
+	Log          zerolog.Logger
+	Now          func() time.Time
 }
 
 // Disk tells whether there is room to write.

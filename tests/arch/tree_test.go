@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/broker"
 	"github.com/chronik-go/chronik/actors/config"
@@ -195,6 +196,7 @@ func work(ctx context.Context, t *testing.T, seeds []string, enough func() bool)
 			}
 		}
 	}()
+	transact(ctx, t, client)
 	for i := 0; !enough() && ctx.Err() == nil; i++ {
 		topic := "orders"
 		if i%50 == 1 {
@@ -204,4 +206,30 @@ func work(ctx context.Context, t *testing.T, seeds []string, enough func() bool)
 	}
 	client.Close()
 	<-polling
+}
+
+// transact begins a transaction in a topic and aborts it, so that a broker has to tell another one, or itself.
+func transact(ctx context.Context, t *testing.T, client *kgo.Client) {
+	t.Helper()
+	client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte("one")}) // makes the topic
+	init := kmsg.NewPtrInitProducerIDRequest()
+	init.TransactionalID, init.TransactionTimeoutMillis = kmsg.StringPtr("writers"), 60_000
+	init.ProducerID, init.ProducerEpoch = -1, -1
+	producer, err := init.RequestWith(ctx, client)
+	if err != nil || producer.ErrorCode != 0 {
+		t.Fatalf("got %+v, %v for a producer with a transactional id", producer, err)
+	}
+	add := kmsg.NewPtrAddPartitionsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch = "writers", producer.ProducerID, producer.ProducerEpoch
+	topic := kmsg.NewAddPartitionsToTxnRequestTopic()
+	topic.Topic, topic.Partitions = "orders", []int32{0}
+	add.Topics = append(add.Topics, topic)
+	if added, err := add.RequestWith(ctx, client); err != nil || added.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Fatalf("got %+v, %v for a partition of a transaction", added, err)
+	}
+	end := kmsg.NewPtrEndTxnRequest()
+	end.TransactionalID, end.ProducerID, end.ProducerEpoch = "writers", producer.ProducerID, producer.ProducerEpoch
+	if ended, err := end.RequestWith(ctx, client); err != nil || ended.ErrorCode != 0 {
+		t.Fatalf("got %+v, %v for the end of a transaction", ended, err)
+	}
 }

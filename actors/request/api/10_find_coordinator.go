@@ -20,8 +20,9 @@ import (
 //	5    TRANSACTION_ABORTABLE (KIP-890)
 //	6    the type of share groups (KIP-932)
 //
-// The coordinator of a group is the leader of its partition of __consumer_offsets. Whoever asks first has the
-// topic made. Transactions and share groups have no coordinators here, which is what clients are told.
+// The coordinator of a group is the leader of its partition of __consumer_offsets, that of a transactional
+// id the leader of its partition of __transaction_state. Whoever asks first has the topic made. Share
+// groups have no coordinators here, which is what clients are told.
 
 // Types of keys.
 const (
@@ -30,13 +31,20 @@ const (
 	shareKey       = 2
 )
 
-// Segments of __consumer_offsets are small, since a new coordinator reads all of them
-// (offsets.topic.segment.bytes).
-const offsetsSegmentBytes = "104857600"
+// coordinatorTopics says which topic the keys of a type are kept in, and which configs say how it is made.
+var coordinatorTopics = map[int8]struct{ name, partitions, replication string }{
+	groupKey:       {image.OffsetsTopic, config.OffsetsPartitions, config.OffsetsReplication},
+	transactionKey: {image.TransactionsTopic, config.TransactionsPartitions, config.TransactionsReplication},
+}
+
+// Segments of these topics are small, since a new coordinator reads all of them (offsets.topic.segment.bytes,
+// transaction.state.log.segment.bytes).
+const coordinatorSegmentBytes = "104857600"
 
 func findCoordinatorNow(env *request.Env, client request.Client, r *protocol.Request) kmsg.Response {
 	f := newCoordinatorSearch(env, client, r)
-	if f.request.CoordinatorType == groupKey && len(f.keys) > 0 && f.image.Topic(image.OffsetsTopic) == nil {
+	topic, known := coordinatorTopics[f.request.CoordinatorType]
+	if known && len(f.keys) > 0 && f.image.Topic(topic.name) == nil {
 		return nil
 	}
 	return f.response()
@@ -44,30 +52,31 @@ func findCoordinatorNow(env *request.Env, client request.Client, r *protocol.Req
 
 // findCoordinator makes the topic first.
 func findCoordinator(env *request.Env, client request.Client, r *protocol.Request) call.Task {
-	task := &offsetsCreation{search: newCoordinatorSearch(env, client, r)}
+	task := &coordinatorCreation{search: newCoordinatorSearch(env, client, r)}
 	task.env, task.timeout = env, env.Settings.RequestTimeout
 	layers := env.Layers(env.Image(), nil)
-	task.items = []change{{name: image.OffsetsTopic, request: controller.CreateTopic{
-		Name:              image.OffsetsTopic,
-		Partitions:        int32(layers.BrokerInt(config.OffsetsPartitions)),
-		ReplicationFactor: int16(layers.BrokerInt(config.OffsetsReplication)),
+	topic := coordinatorTopics[task.search.request.CoordinatorType]
+	task.items = []change{{name: topic.name, request: controller.CreateTopic{
+		Name:              topic.name,
+		Partitions:        int32(layers.BrokerInt(topic.partitions)),
+		ReplicationFactor: int16(layers.BrokerInt(topic.replication)),
 		Configs: map[string]*string{
 			config.CleanupPolicy: pointer(config.PolicyCompact),
-			config.SegmentBytes:  pointer(offsetsSegmentBytes),
+			config.SegmentBytes:  pointer(coordinatorSegmentBytes),
 		},
 	}}}
 	return task
 }
 
-// offsetsCreation is the task of a FindCoordinator that makes __consumer_offsets. If that fails, or somebody
-// else has just made it, the answer is what is known then.
-type offsetsCreation struct {
+// coordinatorCreation is the task of a FindCoordinator that makes the topic of its keys. If that fails, or
+// somebody else has just made it, the answer is what is known then.
+type coordinatorCreation struct {
 	changes
 	search *coordinatorSearch
 }
 
 // Response implements call.Task.
-func (o *offsetsCreation) Response() kmsg.Response {
+func (o *coordinatorCreation) Response() kmsg.Response {
 	o.search.image = o.env.Image()
 	return o.search.response()
 }
@@ -117,13 +126,15 @@ func (f *coordinatorSearch) find(key string) kmsg.FindCoordinatorResponseCoordin
 }
 
 func (f *coordinatorSearch) coordinator(key string) (address, protocol.Code) {
-	switch kind := f.request.CoordinatorType; {
-	case kind == transactionKey, kind == shareKey && f.request.Version >= 6:
+	kind := f.request.CoordinatorType
+	kept, known := coordinatorTopics[kind]
+	switch {
+	case kind == shareKey && f.request.Version >= 6:
 		return address{}, protocol.CoordinatorNotAvailable
-	case kind != groupKey:
+	case !known:
 		return address{}, protocol.InvalidRequest
 	}
-	topic := f.image.Topic(image.OffsetsTopic)
+	topic := f.image.Topic(kept.name)
 	if topic == nil {
 		return address{}, protocol.CoordinatorNotAvailable
 	}

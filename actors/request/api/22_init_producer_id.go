@@ -9,6 +9,7 @@ import (
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/actors/request/call"
+	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol"
 )
 
@@ -22,23 +23,16 @@ import (
 // A producer without a transactional id gets a fresh id and epoch 0, whatever it had before, as in Kafka:
 // its sequence numbers start anew with the id.
 //
-// A transactional id needs its transaction coordinator, and this broker has none. That is what it says:
-// COORDINATOR_NOT_AVAILABLE. Clients look for the coordinator first, with FindCoordinator, and are told the
-// same; one that asks all the same keeps asking until its own timeout, and nothing it writes meanwhile can
-// pass for transactional. An empty one is a mistake of the client.
+// A transactional id belongs to its coordinator: it gives the producer the id and epoch that fence those
+// before it, and aborts what they left (package transaction). An empty one is a mistake of the client.
 
 // initProducerIDNow refuses what cannot be served, and returns nil for the rest.
 func initProducerIDNow(_ *request.Env, _ request.Client, r *protocol.Request) kmsg.Response {
 	body := r.Body.(*kmsg.InitProducerIDRequest)
-	switch {
-	case (body.ProducerID == -1) != (body.ProducerEpoch == -1):
-		return producerIDRefused(protocol.InvalidRequest)
-	case body.TransactionalID == nil:
-		return nil
-	case *body.TransactionalID == "":
+	if (body.ProducerID == -1) != (body.ProducerEpoch == -1) {
 		return producerIDRefused(protocol.InvalidRequest)
 	}
-	return producerIDRefused(protocol.CoordinatorNotAvailable)
+	return nil
 }
 
 func producerIDRefused(code protocol.Code) *kmsg.InitProducerIDResponse {
@@ -47,9 +41,24 @@ func producerIDRefused(code protocol.Code) *kmsg.InitProducerIDResponse {
 	return response
 }
 
-func initProducerID(env *request.Env, _ request.Client, _ *protocol.Request) call.Task {
-	// Without an answer in time the producer shall try again: no id was used up that it could miss.
-	return &producerIDTask{env: env, response: producerIDRefused(protocol.CoordinatorLoadInProgress)}
+func initProducerID(env *request.Env, _ request.Client, r *protocol.Request) call.Task {
+	body := r.Body.(*kmsg.InitProducerIDRequest)
+	if body.TransactionalID == nil {
+		// Without an answer in time the producer shall try again: no id was used up that it could miss.
+		return &producerIDTask{env: env, response: producerIDRefused(protocol.CoordinatorLoadInProgress)}
+	}
+	init := transaction.Init{TimeoutMillis: body.TransactionTimeoutMillis}
+	if body.ProducerID != -1 {
+		init.Expected = &transaction.Producer{ID: body.ProducerID, Epoch: body.ProducerEpoch}
+	}
+	return askID(env, *body.TransactionalID, init, func(one idAsk) kmsg.Response {
+		response := producerIDRefused(one.code)
+		response.ErrorCode = fencedBefore(4, body.Version, one.code)
+		if producer, is := one.result.(transaction.Producer); is {
+			response.ProducerID, response.ProducerEpoch = producer.ID, producer.Epoch
+		}
+		return response
+	})
 }
 
 // producerIDTask is the task of an InitProducerID request without a transactional id.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/transactions/coordinator"
+	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol"
 )
 
@@ -30,18 +32,39 @@ func TestProducersGetFreshIDs(t *testing.T) {
 	})
 }
 
-func TestTransactionalProducersAreRefused(t *testing.T) {
+func TestTransactionalProducersAskTheirCoordinator(t *testing.T) {
 	versions(t, kmsg.InitProducerID, func(t *testing.T, version int16) {
-		c := newCluster(t, nil)
-		for id, code := range map[string]protocol.Code{"": protocol.InvalidRequest, "t": protocol.CoordinatorNotAvailable} {
-			r := initProducer(version)
-			r.TransactionalID = &id
-			answer := ask[*kmsg.InitProducerIDResponse](c.host, r)
-			wantCode(t, "transactional id "+id, answer.ErrorCode, code)
-			if answer.ProducerID != -1 || answer.ProducerEpoch != -1 {
-				t.Errorf("got %+v", answer)
-			}
+		h := newHost(t)
+		k := keepIDs(h)
+		r := initProducer(version)
+		r.TransactionalID = kmsg.StringPtr("")
+		wantCode(t, "empty id", ask[*kmsg.InitProducerIDResponse](h, r).ErrorCode, protocol.InvalidRequest)
+
+		*r.TransactionalID = "id"
+		if version >= 3 {
+			r.ProducerID, r.ProducerEpoch = 7, 2
 		}
+		k.answers = []coordinator.Answered{{Result: transaction.Producer{ID: 7, Epoch: 3}}}
+		answer := ask[*kmsg.InitProducerIDResponse](h, r)
+		if answer.ErrorCode != 0 || answer.ProducerID != 7 || answer.ProducerEpoch != 3 {
+			t.Errorf("got %+v", answer)
+		}
+		asked := k.asked[0].Body.(transaction.Init)
+		if k.asked[0].ID != "id" || asked.TimeoutMillis != 1000 || (asked.Expected != nil) != (version >= 3) {
+			t.Errorf("got question %+v", k.asked[0])
+		}
+
+		want := protocol.ProducerFenced
+		if version < 4 {
+			want = protocol.InvalidProducerEpoch
+		}
+		k.answers = []coordinator.Answered{{Code: protocol.ProducerFenced}}
+		answer = ask[*kmsg.InitProducerIDResponse](h, r)
+		wantCode(t, "fenced", answer.ErrorCode, want)
+		if answer.ProducerID != -1 || answer.ProducerEpoch != -1 {
+			t.Errorf("got %+v", answer)
+		}
+		wantCode(t, "no answer", ask[*kmsg.InitProducerIDResponse](h, r).ErrorCode, protocol.CoordinatorNotAvailable)
 	})
 }
 

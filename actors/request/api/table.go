@@ -43,6 +43,9 @@ var handlers = []handler{
 	{key: kmsg.DeleteRecords, waiting: deleteRecords},
 	{key: kmsg.InitProducerID, immediate: initProducerIDNow, waiting: initProducerID},
 	{key: kmsg.OffsetForLeaderEpoch, immediate: offsetForLeaderEpoch},
+	{key: kmsg.AddPartitionsToTxn, waiting: addPartitionsToTxn},
+	{key: kmsg.AddOffsetsToTxn, waiting: addOffsetsToTxn},
+	{key: kmsg.EndTxn, waiting: endTxn},
 	{key: kmsg.WriteTxnMarkers, waiting: writeTxnMarkers},
 	{key: kmsg.DescribeConfigs, immediate: describeConfigs},
 	{key: kmsg.AlterConfigs, waiting: alterConfigs},
@@ -59,6 +62,8 @@ var handlers = []handler{
 	{key: kmsg.DescribeCluster, immediate: describeCluster},
 	{key: kmsg.DescribeProducers, waiting: describeProducers},
 	{key: kmsg.UnregisterBroker, waiting: unregisterBroker},
+	{key: kmsg.DescribeTransactions, waiting: describeTransactions},
+	{key: kmsg.ListTransactions, immediate: listTransactionsNow, waiting: listTransactions},
 	{key: kmsg.DescribeTopicPartitions, immediate: describeTopicPartitions},
 }
 

@@ -8,36 +8,42 @@ import (
 
 // Names of the broker configs that the broker itself looks at, beside the defaults of topic configs.
 const (
-	AdvertisedListeners      = "advertised.listeners"
-	AutoCreateTopics         = "auto.create.topics.enable"
-	BrokerID                 = "broker.id"
-	CleanerBackoff           = "log.cleaner.backoff.ms"
-	CleanerKeyBytes          = "log.cleaner.dedupe.buffer.size"
-	CleanerRate              = "log.cleaner.io.max.bytes.per.second"
-	BrokerRack               = "broker.rack"
-	ConnectionsMaxIdle       = "connections.max.idle.ms"
-	DefaultReplicationFactor = "default.replication.factor"
-	DeleteTopics             = "delete.topic.enable"
-	FetchMaxBytes            = "fetch.max.bytes"
-	FetchSessionSlots        = "max.incremental.fetch.session.cache.slots"
-	GroupInitialDelay        = "group.initial.rebalance.delay.ms"
-	GroupMaxSession          = "group.max.session.timeout.ms"
-	GroupMaxSize             = "group.max.size"
-	GroupMinSession          = "group.min.session.timeout.ms"
-	Listeners                = "listeners"
-	LogDirs                  = "log.dirs"
-	MaxConnections           = "max.connections"
-	NodeID                   = "node.id"
-	NumPartitions            = "num.partitions"
-	OffsetMetadataMaxBytes   = "offset.metadata.max.bytes"
-	OffsetsCheckInterval     = "offsets.retention.check.interval.ms"
-	OffsetsPartitions        = "offsets.topic.num.partitions"
-	OffsetsReplication       = "offsets.topic.replication.factor"
-	OffsetsRetention         = "offsets.retention.minutes"
-	QueuedMaxRequestBytes    = "queued.max.request.bytes"
-	RequestPartitionLimit    = "max.request.partition.size.limit"
-	RetentionCheckInterval   = "log.retention.check.interval.ms"
-	SocketRequestMaxBytes    = "socket.request.max.bytes"
+	AdvertisedListeners        = "advertised.listeners"
+	AutoCreateTopics           = "auto.create.topics.enable"
+	BrokerID                   = "broker.id"
+	CleanerBackoff             = "log.cleaner.backoff.ms"
+	CleanerKeyBytes            = "log.cleaner.dedupe.buffer.size"
+	CleanerRate                = "log.cleaner.io.max.bytes.per.second"
+	BrokerRack                 = "broker.rack"
+	ConnectionsMaxIdle         = "connections.max.idle.ms"
+	DefaultReplicationFactor   = "default.replication.factor"
+	DeleteTopics               = "delete.topic.enable"
+	FetchMaxBytes              = "fetch.max.bytes"
+	FetchSessionSlots          = "max.incremental.fetch.session.cache.slots"
+	GroupInitialDelay          = "group.initial.rebalance.delay.ms"
+	GroupMaxSession            = "group.max.session.timeout.ms"
+	GroupMaxSize               = "group.max.size"
+	GroupMinSession            = "group.min.session.timeout.ms"
+	Listeners                  = "listeners"
+	LogDirs                    = "log.dirs"
+	MaxConnections             = "max.connections"
+	NodeID                     = "node.id"
+	NumPartitions              = "num.partitions"
+	OffsetMetadataMaxBytes     = "offset.metadata.max.bytes"
+	OffsetsCheckInterval       = "offsets.retention.check.interval.ms"
+	OffsetsPartitions          = "offsets.topic.num.partitions"
+	OffsetsReplication         = "offsets.topic.replication.factor"
+	OffsetsRetention           = "offsets.retention.minutes"
+	QueuedMaxRequestBytes      = "queued.max.request.bytes"
+	RequestPartitionLimit      = "max.request.partition.size.limit"
+	RetentionCheckInterval     = "log.retention.check.interval.ms"
+	SocketRequestMaxBytes      = "socket.request.max.bytes"
+	TransactionalIDExpiration  = "transactional.id.expiration.ms"
+	TransactionsAbortInterval  = "transaction.abort.timed.out.transaction.cleanup.interval.ms"
+	TransactionsExpiryInterval = "transaction.remove.expired.transaction.cleanup.interval.ms"
+	TransactionsMaxTimeout     = "transaction.max.timeout.ms"
+	TransactionsPartitions     = "transaction.state.log.num.partitions"
+	TransactionsReplication    = "transaction.state.log.replication.factor"
 )
 
 // Broker holds the broker configs that exist here: those that give topic configs their defaults, and
@@ -162,6 +168,30 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	{
 		Name: SocketRequestMaxBytes, Type: Int, Default: "104857600", accept: atLeast(1),
 		Doc: "Largest request; a larger one closes its connection.",
+	},
+	{
+		Name: TransactionsAbortInterval, Type: Int, Default: "10000", accept: atLeast(1),
+		Doc: "Time between two looks at transactions that have taken too long.",
+	},
+	{
+		Name: TransactionsExpiryInterval, Type: Int, Default: "3600000", accept: atLeast(1),
+		Doc: "Time between two looks at transactional ids that expire.",
+	},
+	{
+		Name: TransactionsMaxTimeout, Type: Int, Default: "900000", accept: atLeast(1),
+		Doc: "Longest transaction timeout that a producer may ask for.",
+	},
+	{
+		Name: TransactionsPartitions, Type: Int, Default: "50", accept: atLeast(1),
+		Doc: "Partitions of __transaction_state when it is made.",
+	},
+	{
+		Name: TransactionsReplication, Type: Short, Default: "3", accept: atLeast(1),
+		Doc: "Replicas of __transaction_state when it is made.",
+	},
+	{
+		Name: TransactionalIDExpiration, Type: Int, Default: "604800000", accept: atLeast(1),
+		Doc: "A transactional id that is not used for so long is forgotten.",
 	},
 }))
 

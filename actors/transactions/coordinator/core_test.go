@@ -1,0 +1,103 @@
+package coordinator
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chronik-go/chronik/actors/transactions/transaction"
+)
+
+// first is the chooser that always takes the first thing that can happen.
+func first(int) int { return 0 }
+
+// last is the one that takes the last.
+func last(n int) int { return n - 1 }
+
+// TestCrashAnywhereLeavesNoHalfTransaction crashes the coordinator between any two steps of two transactions,
+// and has any number of the records that it had given to the log committed all the same.
+func TestCrashAnywhereLeavesNoHalfTransaction(t *testing.T) {
+	for _, generation := range []int16{transaction.FirstGeneration, transaction.SecondGeneration} {
+		for name, choose := range map[string]func(int) int{"first": first, "last": last} {
+			t.Run(fmt.Sprintf("generation %d, %s", generation, name), func(t *testing.T) {
+				crashed := 0
+				for at := range 60 {
+					for committed := 0; ; committed++ {
+						w := newWorld(t, 1, generation, 1)
+						// Only the first choice of an event follows the order; faults and restarts do not happen.
+						calm := func(n int) int {
+							if n == 40 || n == 3 {
+								return n - 1
+							}
+							return choose(n)
+						}
+						for range at {
+							w.step(calm, false)
+						}
+						if committed > len(w.writes) {
+							break
+						}
+						w.crash(committed)
+						crashed++
+						for range 40 {
+							w.step(calm, false)
+						}
+						w.finish()
+						w.check()
+						if len(w.producers[0].outcome) == 0 {
+							t.Fatalf("crash at step %d: no transaction ended", at)
+						}
+						if t.Failed() {
+							t.Fatalf("crash at step %d with %d records committed", at, committed)
+						}
+					}
+				}
+				if crashed < 60 {
+					t.Errorf("%d crashes, want one at each step", crashed)
+				}
+			})
+		}
+	}
+}
+
+// TestTransactionsHoldUnderFaults runs producers against a coordinator that crashes, whose log refuses
+// records and whose markers get lost or come late, in as many ways as there are seeds.
+func TestTransactionsHoldUnderFaults(t *testing.T) {
+	seeds := 400
+	if testing.Short() {
+		seeds = 50
+	}
+	ended, crashes := 0, 0
+	for seed := range uint64(seeds) {
+		generation := transaction.FirstGeneration
+		if seed%2 == 1 {
+			generation = transaction.SecondGeneration
+		}
+		w := newWorld(t, seed, generation, 4)
+		for range 1500 {
+			switch w.random.IntN(60) {
+			case 0:
+				w.crash(w.random.IntN(len(w.writes) + 1))
+			case 1:
+				w.now = w.now.Add(time.Duration(w.random.IntN(40)) * time.Second)
+				w.core.abortLate(w.now)
+				w.settle()
+			default:
+				w.step(w.random.IntN, true)
+			}
+		}
+		w.finish()
+		w.check()
+		for _, p := range w.producers {
+			ended += len(p.outcome)
+		}
+		crashes += w.crashes
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	if ended < 8*seeds || crashes < seeds {
+		t.Errorf("%d transactions ended and %d crashes came, which shows too little", ended, crashes)
+	}
+	t.Logf("%d transactions, %d crashes", ended, crashes)
+}
