@@ -2,9 +2,11 @@
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz interop bench soak
+.PHONY: help build run test faults lint fuzz interop bench soak
 
 PACKAGES := ./...
+# Tests of several processes, which measure times: they run alone, one after the other, without the detector.
+PROCESSES := ./tests/cluster
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
 SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./tests/powerloss
@@ -22,10 +24,12 @@ build: ## build bin/chronik-server, one static binary
 run: build ## build and start one node: Kafka on port 9092, data in ./data
 	./bin/chronik-server start
 
-test: lint ## lint, every test under the race detector, again with all seeds, then with all hostile clients
+test: lint ## lint, and every test but those of `make faults` under the race detector
 	@[ -n "$(RACE)" ] || echo "no C compiler: testing without the race detector, which needs one"
-	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -v '/tests/cluster$$')
-	go test -short -timeout 15m ./tests/cluster
+	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(PROCESSES))")
+
+faults: ## clusters of processes that are killed, frozen and cut off; all seeds; all hostile clients
+	go test -short -timeout 15m -p 1 $(PROCESSES)
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 
