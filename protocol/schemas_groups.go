@@ -14,6 +14,12 @@ var groupSchemas = map[int16]*schema{
 			listOf[kmsg.OffsetCommitRequestTopicPartition](int32Of, int64Of, int32Of.from(6), nullText),
 		),
 	}, nil},
+	int16(kmsg.TxnOffsetCommit): {3, []field{
+		text, text, int64Of, int16Of, int32Of.from(3), text.from(3), nullText.from(3),
+		listOf[kmsg.TxnOffsetCommitRequestTopic](
+			text, listOf[kmsg.TxnOffsetCommitRequestTopicPartition](int32Of, int64Of, int32Of.from(2), nullText),
+		),
+	}, nil},
 	int16(kmsg.OffsetFetch): {6, []field{
 		text.until(7),
 		listOf[kmsg.OffsetFetchRequestTopic](text, plain[int32](int32Of)).nullable(2).until(7),

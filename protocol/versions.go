@@ -33,6 +33,7 @@ var served = []APIVersion{
 	{int16(kmsg.AddOffsetsToTxn), 0, 4},
 	{int16(kmsg.EndTxn), 0, 5},
 	{int16(kmsg.WriteTxnMarkers), 1, 2},
+	{int16(kmsg.TxnOffsetCommit), 0, 5},
 	{int16(kmsg.DescribeConfigs), 1, 4},
 	{int16(kmsg.AlterConfigs), 0, 2},
 	{int16(kmsg.DescribeLogDirs), 1, 5},

@@ -89,6 +89,19 @@ func Marker(commit bool, coordinatorEpoch int32, timestamp int64) Record {
 	return Record{Timestamp: timestamp, Key: key, Value: value}
 }
 
+// Ends tells whether a control batch ends a transaction, and whether it commits it. Other control records
+// exist, and may be ignored.
+func (b Batch) Ends() (commit, ends bool) {
+	_ = b.Records(func(record Record) bool { // one that cannot be read ends nothing
+		if len(record.Key) >= 4 {
+			kind := binary.BigEndian.Uint16(record.Key[2:])
+			commit, ends = kind == 1, kind <= 1
+		}
+		return false
+	})
+	return commit, ends
+}
+
 func appendRecord(to []byte, r *Record, base int64, delta int32) []byte {
 	body := []byte{0}
 	body = binary.AppendVarint(body, r.Timestamp-base)

@@ -159,6 +159,25 @@ func (g *Group) CheckCommit(now time.Time, generation int32, id string, instance
 	return protocol.None
 }
 
+// CheckTransactionalCommit is CheckCommit for offsets that are part of a transaction. Older producers name no
+// member, and the transaction may end while the group rebalances, so neither is asked for (KIP-447).
+func (g *Group) CheckTransactionalCommit(_ time.Time, generation int32, id string, instance *string,
+) protocol.Code {
+	switch {
+	case g.state == Dead:
+		return protocol.CoordinatorNotAvailable
+	case generation < 0 && (g.state == Empty || id == "" && instance == nil):
+		return protocol.None
+	}
+	if code := g.check(id, instance); code != protocol.None {
+		return code
+	}
+	if generation != g.generation {
+		return protocol.IllegalGeneration
+	}
+	return protocol.None
+}
+
 // Kill makes the group Dead. Requests that wait are told that there is no coordinator for them.
 func (g *Group) Kill(now time.Time) {
 	for _, m := range slices.Clone(g.members) {

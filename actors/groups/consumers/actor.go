@@ -61,7 +61,10 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.core.forget(m.Topics)
 		a.proceed(c)
 	case Written:
-		a.core.written(c.Now(), m.Token, m.Code)
+		a.core.written(c.Now(), m)
+		a.proceed(c)
+	case EndTransaction:
+		a.core.endTransaction(m)
 		a.proceed(c)
 	case kit.Stopping:
 		a.onStopping()
@@ -103,7 +106,10 @@ func (a *Actor) proceed(c *kit.Context) {
 		a.answer(one)
 	}
 	for _, one := range writes {
-		c.Parent().Tell(Write{Group: c.Self(), Token: one.token, Records: one.records})
+		c.Parent().Tell(Write{
+			Group: c.Self(), Token: one.token, Records: one.records,
+			Transaction: one.transaction,
+		})
 	}
 	a.publish()
 	a.wakeAt(c)

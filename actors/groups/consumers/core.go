@@ -23,6 +23,12 @@ type Settings struct {
 type State struct {
 	Record  []byte // of the group, nil if there is none
 	Offsets offsets.Table
+	Pending offsets.Pending // of transactions that have not ended
+}
+
+// Empty tells whether nothing is known.
+func (s *State) Empty() bool {
+	return s.Record == nil && s.Offsets.Len() == 0 && s.Pending.Len() == 0
 }
 
 // answer is an answer to a ticket.
@@ -34,8 +40,9 @@ type answer struct {
 
 // write is a Write without its address.
 type write struct {
-	token   uint64
-	records []batch.Record
+	token       uint64
+	records     []batch.Record
+	transaction *Transaction
 }
 
 // core is the group as a machine: calls go in, answers and writes come out. It knows no actor.
@@ -47,6 +54,7 @@ type core struct {
 	settings *Settings
 	classic  *classic.Group
 	offsets  offsets.Table
+	pending  offsets.Pending
 	open     map[uint64]change
 	last     uint64 // token of a write
 	ending   bool   // the group is being removed: no request changes it any more
@@ -64,6 +72,7 @@ type change struct {
 	ends    bool // the group
 	codes   []protocol.Code
 	plain   bool // the answer is the code alone
+	in      *Transaction
 }
 
 type put struct {
@@ -73,7 +82,8 @@ type put struct {
 }
 
 func newCore(id string, settings *Settings, state State, now time.Time) (*core, error) {
-	c := &core{id: id, settings: settings, offsets: state.Offsets, open: map[uint64]change{}}
+	c := &core{id: id, settings: settings, open: map[uint64]change{}}
+	c.offsets, c.pending = state.Offsets, state.Pending
 	if state.Record == nil {
 		c.classic = classic.New(id, &settings.Classic, now)
 		return c, nil
@@ -150,8 +160,7 @@ func Creates(body any) bool {
 
 // Absent is the answer to a Fetch from a group that does not exist.
 func Absent(r Fetch) []Fetched {
-	var none offsets.Table
-	return read(&none, r)
+	return (&core{}).fetch(r)
 }
 
 // tick lets time pass.
@@ -168,7 +177,8 @@ func (c *core) vacant() bool {
 	if c.classic.State() == classic.Dead {
 		return true
 	}
-	return !c.classic.Recorded() && c.classic.Vacant() && c.offsets.Len() == 0 && len(c.open) == 0
+	return !c.classic.Recorded() && c.classic.Vacant() && c.offsets.Len() == 0 &&
+		c.pending.Len() == 0 && len(c.open) == 0
 }
 
 func (c *core) summary() Summary {
@@ -187,7 +197,7 @@ func (c *core) answer(t classic.Ticket, code protocol.Code, result any) {
 func (c *core) give(what change, list []batch.Record) {
 	c.last++
 	c.open[c.last] = what
-	c.writes = append(c.writes, write{c.last, list})
+	c.writes = append(c.writes, write{c.last, list, what.in})
 }
 
 // settle takes over what the classic group has brought about.
@@ -209,19 +219,20 @@ func (c *core) take() ([]answer, []write) {
 }
 
 // written makes true what has been committed, or tells why it was not.
-func (c *core) written(now time.Time, token uint64, code protocol.Code) {
-	what, open := c.open[token]
+func (c *core) written(now time.Time, m Written) {
+	code := m.Code
+	what, open := c.open[m.Token]
 	if !open {
 		return
 	}
-	delete(c.open, token)
+	delete(c.open, m.Token)
 	switch {
 	case what.save != 0:
 		c.classic.Saved(now, what.save, codeOfSave(code))
 		c.settle()
 		return
 	case code == protocol.None:
-		c.apply(now, what)
+		c.apply(now, what, m.Offset)
 	case what.ends:
 		c.ending = false
 	}
@@ -241,12 +252,17 @@ func (c *core) written(now time.Time, token uint64, code protocol.Code) {
 	c.answer(what.ticket, protocol.None, what.codes)
 }
 
-func (c *core) apply(now time.Time, what change) {
+func (c *core) apply(now time.Time, what change, at int64) {
 	for _, one := range what.puts {
-		c.offsets.Put(one.at, one.offset)
+		if one.offset.At = at; what.in != nil {
+			c.pending.Put(what.in.ProducerID, one.at, one.offset)
+		} else {
+			c.offsets.Put(one.at, one.offset)
+		}
 	}
 	for _, at := range what.removes {
 		c.offsets.Remove(at)
+		c.pending.Remove(at)
 	}
 	if what.ends {
 		c.classic.Kill(now)

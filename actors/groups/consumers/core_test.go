@@ -64,7 +64,7 @@ func TestOffsetCountsWhenItIsCommittedAndNoSooner(t *testing.T) {
 	if len(answers) != 0 || len(writes) != 1 || offsetOf(c) != -1 || c.vacant() {
 		t.Fatalf("got %d answers, %d writes, want the commit to wait for its write", len(answers), len(writes))
 	}
-	c.written(now, writes[0].token, protocol.None)
+	c.written(now, Written{Token: writes[0].token, Code: protocol.None})
 	if code := codeOfOne(t, c); code != protocol.None || offsetOf(c) != 7 {
 		t.Errorf("got %s and offset %d, want 7", code, offsetOf(c))
 	}
@@ -80,7 +80,7 @@ func TestCommitThatIsNotWrittenChangesNothing(t *testing.T) {
 		c := newTestCore(t, now)
 		c.ask(now, classic.Client{}, commitOf(7, ""), 1)
 		_, writes := c.take()
-		c.written(now, writes[0].token, code)
+		c.written(now, Written{Token: writes[0].token, Code: code})
 		if got := codeOfOne(t, c); got != want || offsetOf(c) != -1 || !c.vacant() {
 			t.Errorf("got %s after %s, offset %d, want %s and none", got, code, offsetOf(c), want)
 		}
@@ -110,8 +110,8 @@ func TestDeletionCoversACommitUnderWay(t *testing.T) {
 	if len(writes) != 2 || len(writes[1].records) != 2 || writes[1].records[0].Value != nil {
 		t.Fatalf("got %+v, want tombstones for the offset and for the group", writes)
 	}
-	c.written(now, writes[0].token, protocol.None)
-	c.written(now, writes[1].token, protocol.None)
+	c.written(now, Written{Token: writes[0].token, Code: protocol.None})
+	c.written(now, Written{Token: writes[1].token, Code: protocol.None})
 	if !c.vacant() || c.classic.State() != classic.Dead || c.offsets.Len() != 0 {
 		t.Errorf("got state %s with %d offsets, want a dead group", c.classic.State(), c.offsets.Len())
 	}
@@ -122,10 +122,10 @@ func TestGroupThatCannotBeDeletedGoesOn(t *testing.T) {
 	c := newTestCore(t, now)
 	c.ask(now, classic.Client{}, commitOf(7, ""), 1)
 	_, writes := c.take()
-	c.written(now, writes[0].token, protocol.None)
+	c.written(now, Written{Token: writes[0].token, Code: protocol.None})
 	c.ask(now, classic.Client{}, Delete{}, 2)
 	_, writes = c.take()
-	c.written(now, writes[0].token, protocol.CoordinatorNotAvailable)
+	c.written(now, Written{Token: writes[0].token, Code: protocol.CoordinatorNotAvailable})
 	answers, _ := c.take()
 	if last := answers[len(answers)-1]; last.code != protocol.CoordinatorNotAvailable || offsetOf(c) != 7 {
 		t.Errorf("got %+v and offset %d, want the group as it was", last, offsetOf(c))
@@ -137,7 +137,7 @@ func TestOffsetsExpireWithTheirGroup(t *testing.T) {
 	c := newTestCore(t, now)
 	c.ask(now, classic.Client{}, commitOf(7, ""), 1)
 	_, writes := c.take()
-	c.written(now, writes[0].token, protocol.None)
+	c.written(now, Written{Token: writes[0].token, Code: protocol.None})
 	c.take()
 	c.expire(now.Add(24*time.Hour - time.Second))
 	if _, writes := c.take(); len(writes) != 0 {
@@ -149,7 +149,7 @@ func TestOffsetsExpireWithTheirGroup(t *testing.T) {
 	if len(writes) != 1 || len(writes[0].records) != 2 {
 		t.Fatalf("got %+v, want tombstones for the offset and for the group", writes)
 	}
-	c.written(later, writes[0].token, protocol.None)
+	c.written(later, Written{Token: writes[0].token, Code: protocol.None})
 	if !c.vacant() {
 		t.Error("got a group that stays, want it gone with its last offset")
 	}
@@ -172,13 +172,13 @@ func TestOffsetsOfMembersDoNotExpire(t *testing.T) {
 	sync.MemberID, sync.Generation = "c-1", 1
 	c.ask(now, classic.Client{ID: "c"}, sync, 2)
 	_, writes := c.take()
-	c.written(now, writes[0].token, protocol.None)
+	c.written(now, Written{Token: writes[0].token, Code: protocol.None})
 	for _, topic := range []string{"orders", "left"} {
 		commit := commitOf(7, "")
 		commit.Generation, commit.MemberID, commit.Items[0].Topic = 1, "c-1", topic
 		c.ask(now, classic.Client{}, commit, 3)
 		_, writes := c.take()
-		c.written(now, writes[0].token, protocol.None)
+		c.written(now, Written{Token: writes[0].token, Code: protocol.None})
 	}
 	c.take()
 	c.expire(now.Add(48 * time.Hour))

@@ -8,7 +8,7 @@
 //	loses     a rebalance under way, ids that were given out: members join again. Nothing that was answered
 //	mailbox   one by one
 //	blocks    never
-//	receives  Ask, Tick, Expire, Forget, Written
+//	receives  Ask, Tick, Expire, Forget, Written, EndTransaction
 //	sends     Answered to askers; Write, WakeAt, Vacant to the coordinator
 //
 // Everything that outlives the actor goes through the log first: what a Write holds is applied to memory
@@ -24,6 +24,13 @@
 //	DeleteOffsets                               []protocol.Code, one for each place; Code refuses all
 //	Delete                                      none, Code alone
 //	Describe                                    kmsg.DescribeGroupsResponseGroup
+//
+// # Transactions
+//
+// Offsets that are committed in a transaction are pending from when they are in the log until its marker is:
+// a Fetch of stable offsets is refused for their partitions, and they are not read otherwise. The marker
+// makes them count, or forgets them. What is removed, with its group or without, is removed from transactions
+// too. Nothing expires that a transaction is about to change, nor does its group.
 //
 // # The end of a group
 //

@@ -7,6 +7,7 @@ import (
 	"github.com/chronik-go/chronik/actors/groups/offsets"
 	"github.com/chronik-go/chronik/actors/groups/records"
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 )
@@ -45,6 +46,15 @@ type Commit struct {
 	MemberID   string
 	InstanceID *string
 	Items      []CommitItem
+	// Transaction is what the offsets are part of, nil for none. Then they count when its marker is written.
+	Transaction *Transaction
+}
+
+// Transaction is a transaction of a producer in which offsets are committed.
+type Transaction struct {
+	ProducerID    int64
+	ProducerEpoch int16
+	Verification  *partition.Verification // as partition.Append has it
 }
 
 // CommitItem is the offset of one partition. Its time of commit is set by the group.
@@ -57,13 +67,16 @@ type CommitItem struct {
 // Fetch reads offsets: those of the places, or all if All is set.
 type Fetch struct {
 	All    bool
+	Stable bool // refuse offsets that a transaction is about to change (KIP-447)
 	Places []offsets.Place
 }
 
-// Fetched is the answer for one partition. Without an offset Offset is -1.
+// Fetched is the answer for one partition. Without an offset Offset is -1. Code is UNSTABLE_OFFSET_COMMIT or
+// None.
 type Fetched struct {
 	offsets.Place
 	records.Offset
+	Code protocol.Code
 }
 
 // DeleteOffsets removes offsets that no member needs.
@@ -89,12 +102,23 @@ type Write struct {
 	Group   kit.Address
 	Token   uint64
 	Records []batch.Record
+	// Transaction is what the records are part of, nil for none.
+	Transaction *Transaction
 }
 
-// Written answers Write: the records are committed if Code is None.
+// Written answers Write: the records are committed, in a batch that begins at Offset, if Code is None.
 type Written struct {
-	Token uint64
-	Code  protocol.Code
+	Token  uint64
+	Code   protocol.Code
+	Offset int64
+}
+
+// EndTransaction tells a group how a transaction of a producer ended, by a marker at an offset of the log.
+// The group has been told Written of all that the producer wrote before.
+type EndTransaction struct {
+	ProducerID int64
+	Commit     bool
+	Offset     int64
 }
 
 // WakeAt asks for a Tick.

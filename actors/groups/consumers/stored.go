@@ -12,11 +12,15 @@ import (
 
 // commit stores offsets. Each partition has its own outcome.
 func (c *core) commit(now time.Time, r Commit, t classic.Ticket) {
-	if code := c.classic.CheckCommit(now, r.Generation, r.MemberID, r.InstanceID); code != protocol.None {
+	check := c.classic.CheckCommit
+	if r.Transaction != nil {
+		check = c.classic.CheckTransactionalCommit
+	}
+	if code := check(now, r.Generation, r.MemberID, r.InstanceID); code != protocol.None {
 		c.answer(t, code, nil)
 		return
 	}
-	what := change{ticket: t, codes: make([]protocol.Code, len(r.Items))}
+	what := change{ticket: t, codes: make([]protocol.Code, len(r.Items)), in: r.Transaction}
 	var list []batch.Record
 	for i := range r.Items {
 		item := &r.Items[i]
@@ -43,22 +47,30 @@ func (c *core) key(at offsets.Place) records.OffsetKey {
 	return records.OffsetKey{Group: c.id, Topic: at.Topic, Partition: at.Partition}
 }
 
-func (c *core) fetch(r Fetch) []Fetched { return read(&c.offsets, r) }
-
-func read(table *offsets.Table, r Fetch) []Fetched {
+// fetch reads offsets. All are those that are committed, whatever transactions are about to add.
+func (c *core) fetch(r Fetch) []Fetched {
 	places := r.Places
 	if r.All {
-		places = table.Places(nil)
+		places = c.offsets.Places(nil)
 	}
 	found := make([]Fetched, len(places))
 	for i, at := range places {
-		o, known := table.Get(at)
-		if !known {
+		o, known := c.offsets.Get(at)
+		unstable := r.Stable && c.pending.Has(at)
+		if !known || unstable {
 			o = records.Offset{Offset: -1, LeaderEpoch: -1}
 		}
-		found[i] = Fetched{at, o}
+		found[i] = Fetched{Place: at, Offset: o}
+		if unstable {
+			found[i].Code = protocol.UnstableOffsetCommit
+		}
 	}
 	return found
+}
+
+// endTransaction makes the offsets of a transaction count, or forgets them.
+func (c *core) endTransaction(m EndTransaction) {
+	c.pending.End(m.ProducerID, m.Offset, m.Commit, &c.offsets)
 }
 
 // deleteOffsets removes offsets (KIP-496). While the group has members those of consumers tell by their
@@ -75,7 +87,7 @@ func (c *core) deleteOffsets(r DeleteOffsets, t classic.Ticket) {
 			what.codes[i] = protocol.GroupSubscribedToTopic
 			continue
 		}
-		if _, known := c.offsets.Get(at); known {
+		if _, known := c.offsets.Get(at); known || c.pending.Has(at) {
 			what.removes = append(what.removes, at)
 		}
 	}
@@ -111,18 +123,19 @@ func (c *core) end(t classic.Ticket) {
 	c.give(change{ticket: t, removes: places, ends: true, plain: true}, list)
 }
 
-// places returns where offsets are, or will be when open writes are committed. What is removed has to cover
-// them too, since a tombstone that is written now stands behind them in the log.
+// places returns where offsets are, or will be when open writes are committed or transactions are. What is
+// removed has to cover them too, since a tombstone that is written now stands behind them in the log.
 func (c *core) places(keep func(offsets.Place) bool) []offsets.Place {
 	found := c.offsets.Places(func(at offsets.Place, _ records.Offset) bool { return keep(at) })
+	found = append(found, c.pending.Places(keep)...)
 	for _, what := range c.open {
 		for _, one := range what.puts {
-			if _, known := c.offsets.Get(one.at); !known && keep(one.at) {
+			if keep(one.at) {
 				found = append(found, one.at)
 			}
 		}
 	}
-	return found
+	return offsets.Distinct(found)
 }
 
 // forget removes the offsets of topics that are gone.
@@ -145,15 +158,17 @@ func (c *core) forget(topics []string) {
 //	consumers, stable         when they were committed, if no member reads the topic
 //	with members, otherwise   they are kept
 //	keeps offsets only        when they were committed
+//
+// What a transaction is about to change is kept, and so is the group.
 func (c *core) expire(now time.Time) {
 	if c.ending || len(c.open) > 0 {
 		return // the next look is soon enough
 	}
 	expired := c.offsets.Places(func(at offsets.Place, o records.Offset) bool {
 		base, counts := c.countsFrom(at, o)
-		return counts && offsets.Expired(o, base, now, c.settings.Retention)
+		return counts && !c.pending.Has(at) && offsets.Expired(o, base, now, c.settings.Retention)
 	})
-	last := len(expired) == c.offsets.Len()
+	last := len(expired) == c.offsets.Len() && c.pending.Len() == 0
 	if last && c.classic.State() == classic.Empty && c.classic.Vacant() {
 		if c.offsets.Len() > 0 || c.classic.Recorded() {
 			c.end(0)

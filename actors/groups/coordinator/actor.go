@@ -43,6 +43,7 @@ type Actor struct {
 	pending  []consumers.Write // of this turn
 	inflight map[uint64][]consumers.Write
 	last     uint64 // token of a proposal
+	markers  markers
 
 	wakes    kit.Pending[string, *hosted]
 	timer    kit.Timer
@@ -64,7 +65,7 @@ func Spec(options Options) kit.Spec {
 		New: func() kit.Actor {
 			return &Actor{
 				options: options, groups: map[string]*hosted{}, names: map[string]*hosted{},
-				healing: map[string]bool{}, inflight: map[uint64][]consumers.Write{},
+				healing: map[string]bool{}, inflight: map[uint64][]consumers.Write{}, markers: newMarkers(),
 				repairs: kit.Restarts{
 					Limit: kit.NoLimit, Within: time.Minute, Min: 10 * time.Millisecond, Max: 10 * time.Second,
 				},
@@ -112,6 +113,8 @@ func (a *Actor) on(c *kit.Context, message any) {
 		a.tellAll(consumers.Expire{})
 	case readOn:
 		a.onReadOn(c)
+	case partition.Woken, followOn:
+		a.onFollow(c, message)
 	case heal:
 		a.onHeal(c, m)
 	}

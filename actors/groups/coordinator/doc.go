@@ -9,9 +9,10 @@
 //	mailbox   batched: what the groups write in a turn leaves as one record batch
 //	blocks    on disk while it reads the log, about a megabyte at a time
 //	receives  consumers.Ask, consumers.Write, consumers.WakeAt, consumers.Vacant, consumers.Forget, List,
-//	          group.Proposed, tick, cleanup, readOn, heal
-//	sends     consumers.Ask, consumers.Tick, consumers.Expire, consumers.Forget, consumers.Written (groups);
-//	          group.Propose (the partition's group); consumers.Answered, Listed (askers)
+//	          group.Proposed, partition.Woken, tick, cleanup, readOn, followOn, heal
+//	sends     consumers.Ask, consumers.Tick, consumers.Expire, consumers.Forget, consumers.Written,
+//	          consumers.EndTransaction (groups); group.Propose (the partition's group); partition.Wait (the
+//	          partition); consumers.Answered, Listed (askers)
 //
 // # Reading the log
 //
@@ -21,6 +22,20 @@
 //
 // A group that fails is read in the same way, alone, after all writes that were under way when it ended have
 // been answered: its successor knows everything that its clients were told.
+//
+// # Transactions
+//
+// What a group writes in a transaction leaves as a batch of its own, with the producer's id and epoch. The
+// marker that ends it comes from the coordinator of the transaction, by way of the partition's group and not
+// through this actor. So while there are open transactions here, it reads on in the log as it grows, from
+// where the first of them began, and tells the groups of every marker that it finds. Neither a request that
+// is lost between two actors nor a failure in between can thus leave offsets pending, and what is told in
+// which order is decided by the log alone.
+//
+//	found                                            what follows
+//	a marker, no write of its producer is under way  the groups concerned are told
+//	a marker while one is                            the search waits: the write may stand before the marker
+//	the answer to that write                         first all markers before it are told, then the write
 //
 // # A write whose outcome is not known
 //

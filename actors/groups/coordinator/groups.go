@@ -29,6 +29,9 @@ func (a *Actor) spawn(c *kit.Context, group string, state consumers.State) *host
 	}))
 	a.groups[group] = one
 	a.names[one.name] = one
+	for producer, last := range state.Pending.Producers() {
+		a.markers.opened(producer, group, last)
+	}
 	return one
 }
 

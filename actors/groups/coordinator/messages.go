@@ -34,5 +34,8 @@ type cleanup struct{}
 // readOn makes the actor read the next piece of the log.
 type readOn struct{}
 
+// followOn makes the actor look for markers that were written.
+type followOn struct{}
+
 // heal makes the actor read a group again that has failed.
 type heal struct{ group string }

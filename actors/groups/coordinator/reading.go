@@ -26,9 +26,10 @@ type reading struct {
 	next   protocol.Offset
 	end    protocol.Offset
 	begun  time.Time
-	buffer []byte
+	pass   pass
 	found  map[string]*consumers.State
-	broken int // values that could not be read
+	open   map[int64]map[*consumers.State]bool // what each producer's transaction concerns
+	broken int                                 // values that could not be read
 }
 
 // read begins a pass over the log up to its present end.
@@ -36,6 +37,7 @@ func (a *Actor) read(c *kit.Context, only map[string]bool) {
 	view := a.options.Replica.View()
 	a.reading = &reading{
 		only: only, next: view.Start(), end: view.End(), begun: c.Now(), found: map[string]*consumers.State{},
+		open: map[int64]map[*consumers.State]bool{},
 	}
 	c.Self().Tell(readOn{})
 }
@@ -61,8 +63,10 @@ func (a *Actor) onReadOn(c *kit.Context) {
 	if r.broken > 0 {
 		c.Log().Error().Int("records", r.broken).Msg("records of groups are not understood and left out")
 	}
+	a.markers.from(r.end)
+	a.markers.watched = false
 	for id, state := range r.found {
-		if state.Record != nil || state.Offsets.Len() > 0 {
+		if !state.Empty() {
 			a.spawn(c, id, *state)
 		}
 	}
@@ -78,50 +82,64 @@ func (a *Actor) onReadOn(c *kit.Context) {
 		event.Int("groups", len(a.groups)).Dur("took", c.Now().Sub(r.begun)).Msg("coordinating groups")
 	}
 	a.maybeHeal(c)
+	a.follow(c)
 }
 
 // piece reads some batches.
-func (r *reading) piece(view *partitionlog.View) error {
-	r.next = max(r.next, view.Start())
-	if r.next >= r.end {
-		return nil
+func (r *reading) piece(view *partitionlog.View) (err error) {
+	r.next, err = r.pass.piece(view, r.next, r.end, r.batch)
+	return err
+}
+
+// pass reads batches of a log.
+type pass struct{ buffer []byte }
+
+// piece visits some batches from an offset on, if it is before the end, and returns where to go on.
+func (p *pass) piece(view *partitionlog.View, next, end protocol.Offset, visit func(batch.Batch) error,
+) (protocol.Offset, error) {
+	next = max(next, view.Start())
+	if next >= end {
+		return next, nil
 	}
-	region, err := view.Read(r.next, readBytes, true)
+	region, err := view.Read(next, readBytes, true)
 	if err != nil {
-		return err
+		return next, err
 	}
 	defer region.Release()
-	if cap(r.buffer) < int(region.Length) {
-		r.buffer = make([]byte, region.Length)
+	if cap(p.buffer) < int(region.Length) {
+		p.buffer = make([]byte, region.Length)
 	}
-	data := r.buffer[:region.Length]
+	data := p.buffer[:region.Length]
 	if n, err := region.ReadAt(data, 0); err != nil && (err != io.EOF || n < len(data)) {
-		return err
+		return next, err
 	}
 	for len(data) >= batch.HeaderSize {
 		b := batch.Batch(data)
 		size := b.Size()
 		if size > len(data) {
-			return nil
+			break
 		}
-		if err := r.batch(b[:size]); err != nil {
-			return err
+		if err := visit(b[:size]); err != nil {
+			return next, err
 		}
-		r.next = b.NextOffset()
+		next = b.NextOffset()
 		data = data[size:]
 	}
-	return nil
+	return next, nil
 }
 
-// batch takes over the records of one batch. Markers of transactions are no records of groups.
+// batch takes over the records of one batch. Those of a transaction are pending until its marker.
 func (r *reading) batch(b batch.Batch) error {
 	if b.IsControl() {
+		if commit, ends := b.Ends(); ends {
+			r.ended(b.ProducerID(), int64(b.BaseOffset()), commit)
+		}
 		return nil
 	}
 	return b.Records(func(record batch.Record) bool {
 		switch key := records.Key(record.Key).(type) {
 		case records.OffsetKey:
-			r.offset(key, record.Value)
+			r.offset(b, key, record.Value)
 		case records.GroupKey:
 			if state := r.state(key.Group); state != nil {
 				state.Record = bytes.Clone(record.Value)
@@ -131,7 +149,15 @@ func (r *reading) batch(b batch.Batch) error {
 	})
 }
 
-func (r *reading) offset(key records.OffsetKey, value []byte) {
+// ended brings the transaction of a producer to its end in all groups.
+func (r *reading) ended(producer, at int64, commit bool) {
+	for state := range r.open[producer] {
+		state.Pending.End(producer, at, commit, &state.Offsets)
+	}
+	delete(r.open, producer)
+}
+
+func (r *reading) offset(b batch.Batch, key records.OffsetKey, value []byte) {
 	state := r.state(key.Group)
 	if state == nil {
 		return
@@ -139,6 +165,7 @@ func (r *reading) offset(key records.OffsetKey, value []byte) {
 	at := offsets.Place{Topic: key.Topic, Partition: key.Partition}
 	if value == nil {
 		state.Offsets.Remove(at)
+		state.Pending.Remove(at)
 		return
 	}
 	o, err := records.ReadOffset(value)
@@ -146,7 +173,17 @@ func (r *reading) offset(key records.OffsetKey, value []byte) {
 		r.broken++
 		return
 	}
-	state.Offsets.Put(at, o)
+	o.At = int64(b.BaseOffset())
+	if !b.IsTransactional() {
+		state.Offsets.Put(at, o)
+		return
+	}
+	producer := b.ProducerID()
+	state.Pending.Put(producer, at, o)
+	if r.open[producer] == nil {
+		r.open[producer] = map[*consumers.State]bool{}
+	}
+	r.open[producer][state] = true
 }
 
 // state returns what is known of a group, nil if it does not count.

@@ -35,16 +35,19 @@ func (a *Actor) flush(c *kit.Context) {
 		case bytes > largest:
 			answer(one, protocol.MessageTooLarge)
 			continue
+		case one.Transaction != nil:
+			a.propose(c, writes, nil)
+			a.propose(c, []consumers.Write{one}, one.Transaction)
+			writes, size = nil, 0
+			continue
 		case size+bytes > min(writeBytes, largest) && size > 0:
-			a.propose(c, writes)
+			a.propose(c, writes, nil)
 			writes, size = nil, 0
 		}
 		writes, size = append(writes, one), size+bytes
 	}
 	a.pending = nil
-	if len(writes) > 0 {
-		a.propose(c, writes)
-	}
+	a.propose(c, writes, nil)
 }
 
 func sizeOf(list []batch.Record) int {
@@ -59,7 +62,11 @@ func answer(w consumers.Write, code protocol.Code) {
 	w.Group.Tell(consumers.Written{Token: w.Token, Code: code})
 }
 
-func (a *Actor) propose(c *kit.Context, writes []consumers.Write) {
+// propose proposes writes as one batch, which is part of a transaction if one is given.
+func (a *Actor) propose(c *kit.Context, writes []consumers.Write, in *consumers.Transaction) {
+	if len(writes) == 0 {
+		return
+	}
 	var list []batch.Record
 	now := c.Now().UnixMilli()
 	for _, one := range writes {
@@ -70,10 +77,17 @@ func (a *Actor) propose(c *kit.Context, writes []consumers.Write) {
 	}
 	a.last++
 	a.inflight[a.last] = writes
-	a.options.Replica.Core.Tell(group.Propose{
-		Request: partition.Append{Batch: batch.Build(batch.Options{}, list...), AppendTime: -1},
-		ReplyTo: c.Self(), Token: a.last,
-	})
+	request, options := partition.Append{AppendTime: -1}, batch.Options{}
+	if in != nil {
+		a.markers.begin(in.ProducerID, a.options.Replica.View().End())
+		request.Verification = in.Verification
+		options.Transactional = true
+		options.Producer = &batch.Producer{
+			ID: in.ProducerID, Epoch: in.ProducerEpoch, Sequence: batch.NoSequence,
+		}
+	}
+	request.Batch = batch.Build(options, list...)
+	a.options.Replica.Core.Tell(group.Propose{Request: request, ReplyTo: c.Self(), Token: a.last})
 }
 
 // onProposed tells the groups what has become of their writes.
@@ -83,16 +97,28 @@ func (a *Actor) onProposed(c *kit.Context, m group.Proposed) {
 		return
 	}
 	delete(a.inflight, m.Token)
-	code := codeOf(m.Err)
-	for _, one := range writes {
-		answer(one, code)
+	appended, _ := m.Result.(partition.Appended)
+	err := m.Err
+	if in := writes[0].Transaction; in != nil {
+		a.markers.settled(in.ProducerID)
+		if err == nil {
+			err = a.precede(writes[0], appended.BaseOffset)
+		}
 	}
-	if m.Err != nil && code == protocol.NotCoordinator {
-		c.Log().Info().Err(m.Err).Msg("a write of groups was not committed here; the log is read again")
+	code := codeOf(err)
+	if err != nil && m.Err == nil {
+		code = protocol.NotCoordinator // it is committed, and cannot be told in the order of the log
+	}
+	for _, one := range writes {
+		one.Group.Tell(consumers.Written{Token: one.Token, Code: code, Offset: int64(appended.BaseOffset)})
+	}
+	if code == protocol.NotCoordinator {
+		c.Log().Info().Err(err).Msg("a write of groups was not committed here; the log is read again")
 		c.Stop(c.Self())
 		return
 	}
 	a.maybeHeal(c)
+	a.follow(c)
 }
 
 // codeOf maps what the partition's group answers to what clients of groups are told, as Kafka does: one that
@@ -107,5 +133,5 @@ func codeOf(err error) protocol.Code {
 	case errors.Is(err, group.ErrBusy):
 		return protocol.CoordinatorNotAvailable
 	}
-	return protocol.UnknownServerError
+	return protocol.CodeOf(err) // of a producer that is fenced, or whose transaction is not going on
 }

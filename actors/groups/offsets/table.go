@@ -1,6 +1,7 @@
 package offsets
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -12,6 +13,10 @@ import (
 type Place struct {
 	Topic     string
 	Partition int32
+}
+
+func (p Place) compare(other Place) int {
+	return cmp.Or(cmp.Compare(p.Topic, other.Topic), cmp.Compare(p.Partition, other.Partition))
 }
 
 // Table holds the offsets of one group. The zero value is empty.

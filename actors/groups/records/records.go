@@ -23,6 +23,7 @@ type Offset struct {
 	Metadata    string
 	Committed   int64 // milliseconds since the epoch
 	Expires     int64 // the same; -1: when its group's offsets do
+	At          int64 // where its batch begins in the log; not part of the record
 }
 
 // OffsetKey is what a committed offset belongs to.

@@ -16,7 +16,7 @@ import (
 //	2    all partitions that have an offset; an error for the whole answer
 //	5    leader epochs
 //	6    flexible
-//	7    stable offsets only (KIP-447): none is ever unstable here, since no transaction commits offsets yet
+//	7    stable offsets only (KIP-447): UNSTABLE_OFFSET_COMMIT where a transaction is about to change one
 //	8    several groups at once (KIP-709)
 //	9    members of KIP-848 groups
 //	10   topic ids instead of names (KIP-848)
@@ -63,10 +63,11 @@ func (f *fetchAnswer) groups() []kmsg.OffsetFetchRequestGroup {
 
 // fetch asks for what the request names. Topics whose ids are not known are left out.
 func (f *fetchAnswer) fetch(group *kmsg.OffsetFetchRequestGroup) consumers.Fetch {
+	fetch := consumers.Fetch{Stable: f.request.RequireStable}
 	if group.Topics == nil {
-		return consumers.Fetch{All: true}
+		fetch.All = true
+		return fetch
 	}
-	var fetch consumers.Fetch
 	for i := range group.Topics {
 		name, known := f.name(&group.Topics[i])
 		if !known {
@@ -159,7 +160,7 @@ func (f *fetchAnswer) all(found []consumers.Fetched) []kmsg.OffsetFetchResponseG
 func fetchedPartition(found *consumers.Fetched) kmsg.OffsetFetchResponseGroupTopicPartition {
 	one := kmsg.NewOffsetFetchResponseGroupTopicPartition()
 	one.Partition, one.Offset, one.LeaderEpoch = found.Partition, found.Offset.Offset, found.LeaderEpoch
-	one.Metadata = pointer(found.Metadata)
+	one.Metadata, one.ErrorCode = pointer(found.Metadata), int16(found.Code)
 	return one
 }
 

@@ -47,6 +47,7 @@ var handlers = []handler{
 	{key: kmsg.AddOffsetsToTxn, waiting: addOffsetsToTxn},
 	{key: kmsg.EndTxn, waiting: endTxn},
 	{key: kmsg.WriteTxnMarkers, waiting: writeTxnMarkers},
+	{key: kmsg.TxnOffsetCommit, waiting: txnOffsetCommit},
 	{key: kmsg.DescribeConfigs, immediate: describeConfigs},
 	{key: kmsg.AlterConfigs, waiting: alterConfigs},
 	{key: kmsg.DescribeLogDirs, waiting: describeLogDirs},
