@@ -47,6 +47,7 @@ type Actor struct {
 
 	phase    phase
 	slots    slots
+	held     []held        // produce requests whose appends are not proposed yet, see produce.go
 	parked   []received    // requests that wait until replies have left, oldest first
 	ready    []fetch.Frame // replies in order that were not given to the writer
 	queued   int64         // memory of all replies that have not been sent
@@ -152,6 +153,8 @@ func (a *Actor) on(c *kit.Context, message any) {
 	switch m := message.(type) {
 	case received:
 		a.onReceived(c, m)
+	case write.Verified:
+		a.onVerified(c, m)
 	case write.Done:
 		a.onWritten(c, m)
 	case fetch.Done:

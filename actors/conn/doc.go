@@ -11,7 +11,8 @@
 //	loses     the connection; what was proposed is committed all the same, and the client asks again
 //	mailbox   batched: the replies of a turn leave in one write
 //	blocks    never
-//	receives  received, readEnded, flushed, write.Done, fetch.Done, request.Done, Drain, patienceEnded
+//	receives  received, readEnded, flushed, write.Verified, write.Done, fetch.Done, request.Done, Drain,
+//	          patienceEnded
 //	sends     group.Propose to partitions, fetch.Read and fetch.Finish to its fetch actor
 //
 // # The way of a request
@@ -22,7 +23,8 @@
 //	                               └─► call actor ─────────────────────────┘  (in order)
 //
 // Requests are pipelined: the next one is begun while the one before is being answered. Replies leave in
-// order because each request has its slot before anybody works on it.
+// order because each request has its slot before anybody works on it. Only a produce request waits for the
+// one before, and only while the coordinator of a transaction is asked about that.
 //
 // # Bounds
 //

@@ -206,7 +206,7 @@ func (a *Actor) release() {
 		}
 		one.reply.Release()
 	})
-	a.slots = slots{}
+	a.slots, a.held = slots{}, nil
 	for i := range a.parked {
 		a.parked[i].cost.release()
 	}

@@ -61,8 +61,8 @@ func TestProduceErrorsAreKafkas(t *testing.T) {
 		{"no key", produceOf(9, -1, "compacted", 0, batch.Build(batch.Options{}, record(now, "", "v"))), nil, protocol.InvalidRecord},
 		{"future", produceOf(9, -1, "orders", 0, batch.Build(batch.Options{}, record(now.Add(2*time.Hour), "k", "v"))), nil, protocol.InvalidTimestamp},
 		{"zstd for an old client", produceOf(6, -1, "orders", 0, batch.Build(batch.Options{Codec: batch.Zstd}, record(now, "k", "v"))), nil, protocol.UnsupportedCompressionType},
-		{"transactional batch", produceOf(9, -1, "orders", 0, transactional), nil, protocol.InvalidTxnState},
-		{"transactional id", produceOf(9, -1, "orders", 0, good), func(r *kmsg.ProduceRequest) { r.TransactionID = &id }, protocol.InvalidTxnState},
+		{"transactional batch", produceOf(9, -1, "orders", 0, transactional), nil, protocol.TransactionalIDAuthorizationFailed},
+		{"no coordinator", produceOf(9, -1, "orders", 0, transactional), func(r *kmsg.ProduceRequest) { r.TransactionID = &id }, protocol.NotEnoughReplicas},
 	} {
 		if one.change != nil {
 			one.change(one.request)

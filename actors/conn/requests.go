@@ -12,7 +12,6 @@ import (
 	"github.com/chronik-go/chronik/actors/request/fetch"
 	"github.com/chronik-go/chronik/actors/request/write"
 	"github.com/chronik-go/chronik/protocol"
-	"github.com/chronik-go/chronik/raftactor/group"
 )
 
 // onReceived begins a request, or parks it while a client that does not read its replies has enough of them.
@@ -124,25 +123,6 @@ func (a *Actor) noteSoftware(body kmsg.Request, response kmsg.Response) {
 	a.client.Software, a.client.SoftwareVersion = asked.ClientSoftwareName, asked.ClientSoftwareVersion
 }
 
-// produce sends the appends of a request itself, in order, with the write actor as their reply address: if
-// the write actors sent them, the appends of two requests of this connection could overtake each other.
-func (a *Actor) produce(c *kit.Context, p pending) {
-	silent := p.request.Body.(*kmsg.ProduceRequest).Acks == 0
-	gather, proposals := write.Begin(a.shared.Env, a.client, p.request)
-	number := a.slots.open(p, silent)
-	if gather.Open() == 0 {
-		a.onWritten(c, write.Done{Slot: number, Response: gather.Response(), Failed: gather.Failed()})
-		return
-	}
-	patience := write.Patience(p.request, a.shared.Env.Settings.ProduceTimeout)
-	child := a.spawn(c, "write", p.request.CorrelationID, write.Spec(number, gather, patience, *c.Log()))
-	a.slots.get(number).child = child
-	for i := range proposals {
-		one := &proposals[i]
-		one.Replica.Core.Tell(group.Propose{Request: one.Append, ReplyTo: child, Token: one.Token})
-	}
-}
-
 // fetch hands the request to the fetch actor of this connection.
 func (a *Actor) fetch(c *kit.Context, p pending) {
 	if a.fetcher.IsZero() {
@@ -157,25 +137,6 @@ func (a *Actor) fetch(c *kit.Context, p pending) {
 		a.fetcher.Tell(fetch.Finish{})
 	}
 }
-
-// onWritten takes the answer to a produce request. With acks=0 there is nobody to tell of an error: the
-// connection closes, and the client asks for the leaders again.
-func (a *Actor) onWritten(c *kit.Context, m write.Done) {
-	p := a.slots.get(m.Slot)
-	if p == nil {
-		return
-	}
-	if p.request.Body.(*kmsg.ProduceRequest).Acks != 0 {
-		a.answer(m.Slot, m.Response)
-		return
-	}
-	a.fill(m.Slot, fetch.Frame{})
-	if m.Failed {
-		a.close(c, endedByRequest, errNobodyToTell)
-	}
-}
-
-var errNobodyToTell = errors.New("a produce request with acks=0 failed")
 
 // onCalled takes the answer of a call actor.
 func (a *Actor) onCalled(m request.Done) { a.answer(m.Slot, m.Body) }

@@ -11,7 +11,22 @@ import (
 
 // Verification is the permission to begin a transaction in a partition, once the coordinator has said that
 // the partition is part of it (KIP-890). It is good until the transaction has begun here or a marker came.
-type Verification struct{ _ byte }
+type Verification struct {
+	confirmed atomic.Int32 // epoch of the producer + 1; 0: not yet
+}
+
+// Confirm notes that the coordinator has said yes for an epoch of the producer. Any goroutine may call it.
+func (v *Verification) Confirm(epoch int16) {
+	for {
+		known := v.confirmed.Load()
+		if known > int32(epoch) || v.confirmed.CompareAndSwap(known, int32(epoch)+1) {
+			return
+		}
+	}
+}
+
+// Confirmed tells whether the coordinator has said yes for this epoch of the producer.
+func (v *Verification) Confirmed(epoch int16) bool { return v.confirmed.Load() == int32(epoch)+1 }
 
 // transactions is what others than the group need to know of transactions at a leader: which are open as of
 // the tail of its log, and which are being verified. The leader's Preparer keeps it; anybody reads it.
@@ -21,7 +36,8 @@ type Verification struct{ _ byte }
 // transaction the coordinator is asked whether the partition belongs to it:
 //
 //  1. a Verification is noted here
-//  2. the coordinator answers that the transaction is going on and that the partition belongs to it
+//  2. the coordinator answers that the transaction is going on and that the partition belongs to it, which
+//     confirms the Verification
 //  3. the append comes with the Verification
 //
 // If a marker is written between 2 and 3 it takes the Verification away, and the append is refused. A marker
@@ -50,9 +66,9 @@ const (
 )
 
 // Verify returns what an append needs that may be the first of its transaction, nil if the transaction has
-// begun here. The caller asks the coordinator before he uses it. first says that the protocol of the producer
-// raises the epoch with every transaction, so that one that nobody knows begins with sequence 0. now is in
-// milliseconds since the epoch.
+// begun here. Unless it is confirmed already the caller asks the coordinator, and confirms it. first says
+// that the protocol of the producer raises the epoch with every transaction, so that one that nobody knows
+// begins with sequence 0. now is in milliseconds since the epoch.
 func (r *Replica) Verify(producer int64, epoch int16, sequence int32, first bool, now int64,
 ) (*Verification, error) {
 	t := &r.transactions
@@ -142,7 +158,7 @@ func (t *transactions) forget(id int64) {
 func (t *transactions) admit(b batch.Batch, with *Verification, wrote bool) error {
 	known, _ := t.verifying.Load(b.ProducerID())
 	v, _ := known.(*verifying)
-	if v == nil || v.verification != with {
+	if v == nil || v.verification != with || !with.Confirmed(b.ProducerEpoch()) {
 		return protocol.Errorf(protocol.InvalidTxnState, "the batch is not part of a transaction that is going on")
 	}
 	first := b.BaseSequence()

@@ -32,6 +32,7 @@ func (b *bench) verified(id int64, epoch int16, sequence int32) *Verification {
 	if err != nil || v == nil {
 		b.t.Fatalf("got %v, %v, want a verification", v, err)
 	}
+	v.Confirm(epoch)
 	return v
 }
 
@@ -57,7 +58,16 @@ func TestTransactionBeginsWithAVerificationAndEndsWithAMarker(t *testing.T) {
 	unverified := b.propose(Append{Batch: transactional(9, 1, 0), AppendTime: -1})
 	wantCode(t, "unverified", unverified.Err, protocol.InvalidTxnState)
 
+	early, err := b.replica.Verify(9, 1, 0, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := b.propose(Append{Batch: transactional(9, 1, 0), AppendTime: -1, Verification: early})
+	wantCode(t, "unconfirmed", asked.Err, protocol.InvalidTxnState)
 	v := b.verified(9, 1, 0)
+	if v != early || v.Confirmed(2) {
+		t.Error("a verification is that of one producer, and confirmed for one epoch")
+	}
 	b.commit(Append{Batch: transactional(9, 1, 0), AppendTime: -1, Verification: v})
 	if stable := b.replica.View().LastStable(); stable != 0 {
 		t.Errorf("got last stable offset %d in a transaction, want its start", stable)
@@ -107,6 +117,7 @@ func TestSequencesThatWereSeenWhileVerifyingCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fresh.Confirm(1)
 	unknown := b.propose(Append{Batch: transactional(10, 1, 5), AppendTime: -1, Verification: fresh})
 	wantCode(t, "a first batch of the second protocol", unknown.Err, protocol.OutOfOrderSequenceNumber)
 }

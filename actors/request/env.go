@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/groups/records"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
@@ -70,6 +71,18 @@ func (e *Env) Timeout(clientMillis int32) time.Duration {
 // IsAlive tells whether a broker can be reached from here. This one always can.
 func (e *Env) IsAlive(broker int32) bool {
 	return broker == e.NodeID || e.Alive == nil || e.Alive(broker)
+}
+
+// Coordinator returns the broker that coordinates what an internal topic keeps under a key: the leader of the
+// key's partition, partition.NoLeader if the topic does not exist or nobody is known to lead.
+func (e *Env) Coordinator(topic, key string) int32 {
+	kept := e.Image().Topic(topic)
+	if kept == nil {
+		return partition.NoLeader
+	}
+	index := records.PartitionOf(key, int32(len(kept.Partitions)))
+	p, _ := kept.Partition(index)
+	return e.Leadership(p.Group, e.Replicas.Lookup(topic, index)).Node
 }
 
 // Leadership returns who leads a partition, never nil. The replica is that on this broker, nil if there is

@@ -202,6 +202,9 @@ func (b *Broker) AppendTransactional(topic string, index int32, producer batch.P
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if verification != nil {
+		verification.Confirm(producer.Epoch)
+	}
 	b.propose(replica, partition.Append{Batch: built, AppendTime: -1, Verification: verification})
 	return built
 }

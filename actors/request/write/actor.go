@@ -5,7 +5,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/chronik-go/chronik/actors/brokers"
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/partition"
+	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/raftactor/group"
 )
 
@@ -15,6 +18,8 @@ type Actor struct {
 	gather   *Gather
 	patience time.Duration
 	timer    kit.Timer
+	asked    time.Time // the coordinator for the first time
+	asking   kit.Timer
 }
 
 // Spec returns how to spawn the actor of a request whose appends are about to be proposed with its address
@@ -30,14 +35,58 @@ func Spec(slot uint64, gather *Gather, patience time.Duration, log zerolog.Logge
 func (a *Actor) Receive(c *kit.Context) {
 	switch m := c.Message().(type) {
 	case kit.Started:
-		a.timer = c.After(a.patience, expired{})
+		a.onStarted(c)
+	case brokers.Answered:
+		a.onAnswered(c, m)
+	case again:
+		a.ask(c)
 	case group.Proposed:
 		a.onProposed(c, m)
 	case expired:
 		a.onExpired(c)
 	case kit.Stopping:
 		a.timer.Stop()
+		if a.asking != nil {
+			a.asking.Stop()
+		}
 	}
+}
+
+func (a *Actor) onStarted(c *kit.Context) {
+	a.timer = c.After(a.patience, expired{})
+	if a.gather.Unverified() {
+		a.asked = c.Now()
+		a.ask(c)
+	}
+}
+
+// ask asks the coordinator of the transaction whether the partitions take part in it.
+func (a *Actor) ask(c *kit.Context) {
+	t := a.gather.transaction
+	node := t.coordinator()
+	if node == partition.NoLeader {
+		a.decide(c, t.all(protocol.CoordinatorNotAvailable))
+		return
+	}
+	t.env.Brokers.Tell(brokers.Ask{
+		Node: node, Request: t.question(a.gather.places), Timeout: a.patience, ReplyTo: c.Self(),
+	})
+}
+
+func (a *Actor) onAnswered(c *kit.Context, m brokers.Answered) {
+	t := a.gather.transaction
+	codes := t.codes(a.gather.places, m)
+	if t.again(codes) && c.Now().Sub(a.asked) < verifyAgainFor {
+		a.asking = c.After(verifyAgainAfter, again{})
+		return
+	}
+	a.decide(c, codes)
+}
+
+// decide lets the connection propose what may be proposed.
+func (a *Actor) decide(c *kit.Context, codes []protocol.Code) {
+	c.Parent().Tell(Verified{Slot: a.slot, Refused: a.gather.Verify(codes)})
+	a.maybeFinish(c)
 }
 
 func (a *Actor) onProposed(c *kit.Context, m group.Proposed) {

@@ -21,16 +21,22 @@ const acksAll = -1
 const adminClient = "__admin_client"
 
 // Begin checks a produce request, in the turn of its connection: nothing waits and no file is touched. The
-// proposals are to be sent in order by the connection, as its appends must not overtake each other.
+// proposals are to be sent in order by the connection, as its appends must not overtake each other; if the
+// gather has Unverified ones, when the write actor has told it Verified.
 func Begin(env *request.Env, client request.Client, r *protocol.Request) (*Gather, []Proposal) {
 	body := r.Body.(*kmsg.ProduceRequest)
 	b := beginning{
 		env: env, client: client, request: body,
 		now: env.Now().UnixMilli(), refusal: refusalOf(env, body),
 	}
+	transaction, err := transactionOf(env, body)
+	if b.refusal == nil {
+		b.refusal = err
+	}
 	b.gather = &Gather{
-		response: kmsg.NewPtrProduceResponse(),
-		hints:    hints{version: body.Version, listener: client.Listener, env: env},
+		transaction: transaction,
+		response:    kmsg.NewPtrProduceResponse(),
+		hints:       hints{version: body.Version, listener: client.Listener, env: env},
 	}
 	b.gather.response.Version = body.Version
 	b.begin()
@@ -48,15 +54,11 @@ func refusalOf(env *request.Env, r *kmsg.ProduceRequest) error {
 	switch {
 	case r.Acks < -1 || r.Acks > 1:
 		return protocol.Errorf(protocol.InvalidRequiredAcks, "acks must be -1, 0 or 1, not %d", r.Acks)
-	case r.TransactionID != nil:
-		return errTransactional
 	case env.Disk.Low():
 		return protocol.Errorf(protocol.KafkaStorageError, "the disk of the broker is almost full")
 	}
 	return nil
 }
-
-var errTransactional = protocol.Errorf(protocol.InvalidTxnState, "this broker does not serve transactions")
 
 // beginning is the walk through one request.
 type beginning struct {
@@ -169,8 +171,14 @@ func (b *beginning) propose(replica *partition.Replica, records []byte,
 		b.gather.refuse(subjectOf(replica), answer, err)
 		return
 	}
-	token := uint64(len(b.proposals))
-	b.proposals = append(b.proposals, Proposal{Replica: replica, Append: checked, Token: token})
+	one := Proposal{Replica: replica, Append: checked, Token: uint64(len(b.proposals))}
+	if checked.Batch.IsTransactional() {
+		if err := b.gather.transaction.verify(&one, b.now); err != nil {
+			b.gather.refuse(subjectOf(replica), answer, err)
+			return
+		}
+	}
+	b.proposals = append(b.proposals, one)
 	b.gather.places = append(b.gather.places, place{subject: subjectOf(replica), answer: answer})
 	b.gather.open++
 }

@@ -19,9 +19,6 @@ func check(records []byte, c *partition.Config, version int16, now int64) (parti
 	if err != nil {
 		return partition.Append{}, err
 	}
-	if checked.IsTransactional() {
-		return partition.Append{}, errTransactional
-	}
 	if target, fixed := c.Codec(); fixed && target != checked.Codec() {
 		if checked, err = recompress(checked, target, c.MaxMessageBytes); err != nil {
 			return partition.Append{}, err
@@ -79,7 +76,7 @@ func recompress(b batch.Batch, codec batch.Codec, maxBytes int) (batch.Batch, er
 	if err != nil {
 		return nil, err
 	}
-	o := batch.Options{Codec: codec}
+	o := batch.Options{Codec: codec, Transactional: b.IsTransactional()}
 	if b.HasProducer() {
 		o.Producer = &batch.Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch(), Sequence: b.BaseSequence()}
 	}

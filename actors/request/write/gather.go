@@ -14,11 +14,12 @@ import (
 // response already, the rest waits for the answers of the partitions. It knows no actor. It belongs to the
 // connection until the write actor is spawned, to that actor afterwards.
 type Gather struct {
-	response *kmsg.ProduceResponse
-	places   []place // by token
-	open     int
-	failed   bool
-	hints    hints
+	response    *kmsg.ProduceResponse
+	places      []place // by token
+	open        int
+	failed      bool
+	transaction *transaction // nil if there are no transactional batches
+	hints       hints
 }
 
 // place is where the answer of one append goes.
@@ -59,6 +60,26 @@ func (g *Gather) Open() int { return g.open }
 
 // Failed tells whether a partition was answered with an error.
 func (g *Gather) Failed() bool { return g.failed }
+
+// Unverified tells whether the coordinator of the transaction has to be asked before anything is proposed.
+func (g *Gather) Unverified() bool { return g.transaction != nil && len(g.transaction.asked) > 0 }
+
+// Verify takes what the coordinator says of each append that waits for it, and returns the tokens of those
+// that must not be proposed.
+func (g *Gather) Verify(codes []protocol.Code) (refused []uint64) {
+	t := g.transaction
+	for i, one := range t.asked {
+		err := t.refusal(codes[i])
+		if err == nil {
+			one.verification.Confirm(t.epoch)
+			continue
+		}
+		refused = append(refused, one.token)
+		g.Answer(group.Proposed{Token: one.token, Err: err})
+	}
+	t.asked = nil
+	return refused
+}
 
 // Response returns the response. It is complete when Open is 0.
 func (g *Gather) Response() *kmsg.ProduceResponse { return g.response }
