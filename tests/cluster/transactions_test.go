@@ -42,7 +42,6 @@ type transactions struct {
 
 	mu       sync.Mutex
 	outcomes [writers][]int // by writer and number
-	gaps     []time.Duration
 	problem  error
 }
 
