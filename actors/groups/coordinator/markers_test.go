@@ -29,6 +29,9 @@ func (s *stage) commitIn(to kit.Address, p batch.Producer, offset int64) (code p
 	if err != nil {
 		return protocol.CodeOf(err)
 	}
+	if verification != nil {
+		verification.Confirm(p.Epoch)
+	}
 	commit := consumers.Commit{
 		Generation:  -1,
 		Items:       []consumers.CommitItem{{Place: place, Offset: records.Offset{Offset: offset, LeaderEpoch: -1}, Retention: -1}},

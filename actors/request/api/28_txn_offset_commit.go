@@ -105,7 +105,7 @@ func (t *transactionalCommit) Start(q *call.Questions) {
 	t.commit.Transaction = &consumers.Transaction{
 		ProducerID: t.request.ProducerID, ProducerEpoch: t.request.ProducerEpoch, Verification: verification,
 	}
-	if verification == nil {
+	if verification == nil || verification.Confirmed(t.request.ProducerEpoch) {
 		t.ask(q)
 		return
 	}
@@ -172,6 +172,7 @@ func (t *transactionalCommit) Answer(q *call.Questions, reply any) {
 	switch m := reply.(type) {
 	case brokers.Answered:
 		if t.code = t.verified(m); t.code == protocol.None {
+			t.commit.Transaction.Verification.Confirm(t.request.ProducerEpoch)
 			t.ask(q)
 		}
 	case consumers.Answered:
