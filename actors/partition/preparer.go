@@ -69,6 +69,9 @@ func (p *Preparer) prepareAppend(r Append) applier.Prepared {
 func (p *Preparer) admit(r Append) error {
 	id, epoch := r.Batch.ProducerID(), r.Batch.ProducerEpoch()
 	if !p.producers.InTransaction(id, epoch) {
+		if p.producers.Full() {
+			return protocol.Errorf(protocol.NotEnoughReplicas, "too many transactions are open in the partition")
+		}
 		if err := p.known.admit(r.Batch, r.Verification, p.producers.Wrote(id)); err != nil {
 			return err
 		}

@@ -162,6 +162,48 @@ func TestNewLeaderKnowsTheOpenTransactions(t *testing.T) {
 	wantCode(t, "verified under the leader before", stale.Err, protocol.InvalidTxnState)
 }
 
+// The table never forgets an open transaction, so the bound on producers is one on transactions too.
+func TestOpenTransactionsAreBounded(t *testing.T) {
+	b := newBench(t)
+	b.replica.Reconfigure(&Config{Log: partitionlog.Config{RetentionBytes: -1, RetentionMs: -1, MaxProducers: 2}})
+	b.commit(Append{Batch: records(1, nil), AppendTime: -1})
+	b.preparer = b.machine.Lead(5)
+	for id := range int64(2) {
+		b.commit(Append{Batch: transactional(id, 1, 0), AppendTime: -1, Verification: b.verified(id, 1, 0)})
+	}
+	third := Append{Batch: transactional(2, 1, 0), AppendTime: -1, Verification: b.verified(2, 1, 0)}
+	wantCode(t, "one more", b.propose(third).Err, protocol.NotEnoughReplicas)
+	b.commit(Append{Batch: transactional(1, 1, 1), AppendTime: -1})
+	b.commit(ending(0, 1, 4, 0, true))
+	b.commit(third)
+}
+
+// DeleteRecords may take the beginning of a transaction; what is left of it is still open, or aborted.
+func TestDeletedRecordsOfATransaction(t *testing.T) {
+	b := newBench(t)
+	b.commit(Append{Batch: transactional(9, 1, 0), AppendTime: -1, Verification: b.verified(9, 1, 0)})
+	b.commit(Append{Batch: transactional(9, 1, 1), AppendTime: -1})
+	b.commit(Append{Batch: records(1, nil), AppendTime: -1})
+	for _, start := range []protocol.Offset{1, 3} {
+		b.commit(DeleteRecords{Offset: start})
+		if stable := b.replica.View().LastStable(); stable != start {
+			t.Errorf("got last stable offset %d, want the log start %d", stable, start)
+		}
+	}
+	b.commit(Append{Batch: transactional(9, 1, 2), AppendTime: -1})
+	b.commit(ending(9, 1, 4, 0, false))
+	view := b.replica.View()
+	region, err := view.ReadCommitted(3, 1000, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer region.Release()
+	aborted, err := view.Aborted(3, region)
+	if err != nil || len(aborted) != 1 || aborted[0].ProducerID != 9 || view.LastStable() != 5 {
+		t.Errorf("got %v, %v up to %d, want what is left of the aborted transaction", aborted, err, view.LastStable())
+	}
+}
+
 func TestVerificationsAreBounded(t *testing.T) {
 	r := newBench(t).replica
 	for id := range int64(maxVerifications) {

@@ -125,6 +125,10 @@ func (t *Producers) InTransaction(id int64, epoch int16) bool {
 	return p != nil && p.txnFirstOffset != noOffset && p.epoch == epoch
 }
 
+// Full tells whether so many transactions are open that no other one may begin: what is open is never
+// forgotten, and would take the table beyond its bound.
+func (t *Producers) Full() bool { return len(t.open) >= t.limit }
+
 // Wrote tells whether batches of a producer's present epoch are remembered.
 func (t *Producers) Wrote(id int64) bool {
 	p := t.find(id)
