@@ -202,7 +202,8 @@ func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 		Configure: func(i *image.Image, topic *image.Topic) *partition.Config {
 			return partition.ConfigOf(kafka.LayersOf(i, settings.NodeID, static, topic))
 		},
-		RetentionInterval: settings.Log.RetentionCheckInterval,
+		RetentionInterval:  settings.Log.RetentionCheckInterval,
+		ProducerExpiration: settings.Log.ProducerExpiration,
 		Cleaner: &cleaner.Options{
 			Interval: settings.Log.CompactionCheckInterval,
 			Rate:     int64(settings.Log.CompactionRate),

@@ -34,6 +34,7 @@ func staticConfigs(c config.Config) map[string]string {
 		kafka.FetchMaxBytes:              size(c.Limits.FetchBytes),
 		kafka.FetchSessionSlots:          strconv.Itoa(int(c.Limits.FetchSessions)),
 		kafka.RetentionCheckInterval:     millis(c.Log.RetentionCheckInterval),
+		kafka.ProducerExpiration:         millis(c.Log.ProducerExpiration),
 		kafka.CleanerBackoff:             millis(c.Log.CompactionCheckInterval),
 		kafka.CleanerRate:                size(c.Log.CompactionRate),
 		kafka.CleanerKeyBytes:            size(c.Log.CompactionMemory),

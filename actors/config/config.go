@@ -73,6 +73,7 @@ type Log struct {
 	RetentionBytes          Size          `toml:"retention_bytes" default:"unlimited" help:"size above which the oldest segments of a partition go (retention.bytes)"`
 	RetentionTime           time.Duration `toml:"retention_time" default:"7d" help:"age above which segments go; unlimited keeps them (retention.ms)"`
 	RetentionCheckInterval  time.Duration `toml:"retention_check_interval" default:"5m" help:"time between two looks at retention"`
+	ProducerExpiration      time.Duration `toml:"producer_expiration" default:"1d" help:"how long a partition remembers a producer that is silent (producer.id.expiration.ms)"`
 	CompactionCheckInterval time.Duration `toml:"compaction_check_interval" default:"15s" help:"time between two looks at what to compact (log.cleaner.backoff.ms)"`
 	CompactionRate          Size          `toml:"compaction_rate" default:"32MiB" help:"bytes per second that compaction reads and writes (log.cleaner.io.max.bytes.per.second)"`
 	CompactionMemory        Size          `toml:"compaction_memory" default:"64MiB" help:"memory for keys while a log is compacted; more keys take more passes (log.cleaner.dedupe.buffer.size)"`

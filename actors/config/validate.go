@@ -85,6 +85,10 @@ func (v validator) log(l *Log) {
 	v.unlimitedSize("log.retention_bytes", l.RetentionBytes, 0)
 	v.duration("log.retention_time", l.RetentionTime, time.Millisecond, true)
 	v.duration("log.retention_check_interval", l.RetentionCheckInterval, time.Millisecond, false)
+	v.duration("log.producer_expiration", l.ProducerExpiration, time.Millisecond, false)
+	if most := math.MaxInt32 * time.Millisecond; l.ProducerExpiration > most { // Kafka's is an int32
+		v.found.add("", "log.producer_expiration", fmt.Sprintf("%s is longer than %s", l.ProducerExpiration, most))
+	}
 	v.duration("log.compaction_check_interval", l.CompactionCheckInterval, time.Millisecond, false)
 	v.size("log.compaction_rate", l.CompactionRate, smallestSegment, math.MaxInt64)
 	v.size("log.compaction_memory", l.CompactionMemory, smallestSegment, math.MaxInt64)

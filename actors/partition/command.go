@@ -13,7 +13,10 @@ const (
 	commandVersion = 1
 	commandSize    = 3 + 8
 
-	kindAdvanceStart = 1
+	kindAdvanceStart    = 1
+	kindExpireProducers = 2
+
+	expireSize = commandSize + 8
 )
 
 // isCommand tells a command from a record batch: the first byte of a batch is the top byte of its base
@@ -34,4 +37,20 @@ func decodeAdvanceStart(data []byte) (protocol.Offset, error) {
 		return 0, fmt.Errorf("unknown replica command % x: written by a newer version?", data[:min(len(data), 3)])
 	}
 	return protocol.Offset(binary.BigEndian.Uint64(data[3:])), nil
+}
+
+// encodeExpireProducers returns the entry that makes producers expire that were silent since before a time
+// (milliseconds since the epoch); at is the offset of the next record.
+func encodeExpireProducers(before int64, at protocol.Offset) []byte {
+	data := append(make([]byte, 0, expireSize), commandMark, commandVersion, kindExpireProducers)
+	data = binary.BigEndian.AppendUint64(data, uint64(before))
+	return binary.BigEndian.AppendUint64(data, uint64(at))
+}
+
+// decodeExpireProducers reads what encodeExpireProducers returns; false if data is another command.
+func decodeExpireProducers(data []byte) (before int64, at protocol.Offset, ok bool) {
+	if len(data) != expireSize || data[1] != commandVersion || data[2] != kindExpireProducers {
+		return 0, 0, false
+	}
+	return int64(binary.BigEndian.Uint64(data[3:])), protocol.Offset(binary.BigEndian.Uint64(data[11:])), true
 }

@@ -24,6 +24,7 @@
 //	Append              Appended              the batch is committed, or was there already
 //	EndTransaction      EndedTransaction      the marker of a transaction is committed
 //	DeleteRecords       DeletedRecords        the log start has moved, or was there already
+//	ExpireProducers     ExpiredProducers      producers are forgotten, or there were none to forget
 //	DescribeProducers   DescribedProducers    at once, out of the leader's table
 //
 // # The machine
@@ -35,6 +36,7 @@
 //	batch    | 61-byte header, stamped with offset and leader epoch | records |
 //	command  | 0xff | version 1 | kind | protocol fields ... |
 //	           kind 1: new log start offset, int64 big endian
+//	           kind 2: expire producers silent since before a time, int64; offset of the next record, int64
 //
 // The leader's Preparer checks sequences and transactions and stamps offsets against the tail of the log
 // (applied plus proposed); the Machine appends what is committed. Both run the same producer rules, so every

@@ -98,6 +98,9 @@ func resultOf(b batch.Batch, start protocol.Offset) any {
 
 // applyCommand applies a command and returns its result.
 func (m *Machine) applyCommand(data []byte) (any, error) {
+	if before, at, ok := decodeExpireProducers(data); ok {
+		return ExpiredProducers{Count: m.log.ExpireProducers(at, before)}, nil
+	}
 	start, err := decodeAdvanceStart(data)
 	if err != nil {
 		return nil, err

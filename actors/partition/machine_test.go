@@ -231,3 +231,45 @@ func FuzzDecodeAdvanceStart(f *testing.F) {
 		}
 	})
 }
+
+// TestProducersExpireAtTheSamePlaceEverywhere has the leader forget a silent producer: at once for what it
+// checks, and on every replica when the command commits; a log that a restore has brought further has that in
+// its table already.
+func TestProducersExpireAtTheSamePlaceEverywhere(t *testing.T) {
+	b := newBench(t)
+	silent := records(1, &batch.Producer{ID: 1, Sequence: 0})
+	b.apply(b.propose(Append{Batch: silent, AppendTime: -1}).Data)
+	late := batch.Build(batch.Options{Producer: &batch.Producer{ID: 2}}, batch.Record{Timestamp: 5000})
+	b.apply(b.propose(Append{Batch: late, AppendTime: -1}).Data)
+
+	if got := b.replica.View().Producers(); got != 2 {
+		t.Fatalf("got %d producers, want 2", got)
+	}
+	prepared := b.propose(ExpireProducers{Before: 1000})
+	// Were it known still, 7 would not follow 0.
+	next := b.propose(Append{Batch: records(1, &batch.Producer{ID: 1, Sequence: 7}), AppendTime: -1})
+	if next.Err != nil {
+		t.Errorf("the leader has not forgotten: %v", next.Err)
+	}
+	if got := b.apply(prepared.Data); got != (ExpiredProducers{Count: 1}) {
+		t.Errorf("got %+v, want one", got)
+	}
+	b.apply(next.Data)
+	if got := b.apply(prepared.Data); got != (ExpiredProducers{}) || b.machine.log.Producers().Len() != 2 {
+		t.Errorf("an old command came again: got %+v and %d producers", got, b.machine.log.Producers().Len())
+	}
+	if again := b.propose(ExpireProducers{Before: -5}); again.Data != nil || again.Answer != (ExpiredProducers{}) {
+		t.Errorf("got %+v, want nothing to propose", again)
+	}
+}
+
+func FuzzDecodeExpireProducers(f *testing.F) {
+	f.Add(encodeExpireProducers(42, 7))
+	f.Add([]byte{commandMark, 1, 2})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before, at, ok := decodeExpireProducers(data)
+		if ok && data[0] == commandMark && string(encodeExpireProducers(before, at)) != string(data) {
+			t.Fatalf("got another command back from %x", data)
+		}
+	})
+}

@@ -65,6 +65,18 @@ type DescribedProducers struct {
 	Producers *partitionlog.Producers
 }
 
+// ExpireProducers is the request of a group.Propose that forgets the producers without an open transaction
+// whose last record is from before a time (milliseconds since the epoch). The leader decides on the time, and
+// all replicas apply it at the same place in the log.
+type ExpireProducers struct {
+	Before int64
+}
+
+// ExpiredProducers is the result of ExpireProducers: how many were forgotten.
+type ExpiredProducers struct {
+	Count int
+}
+
 // Wait asks for one Woken as soon as the high watermark, or with Stable the last stable offset, is above
 // Offset or the leadership changes. A second Wait of the same address and token replaces the first.
 type Wait struct {

@@ -35,6 +35,8 @@ func (p *Preparer) Prepare(request any) applier.Prepared {
 		return p.prepareEndTransaction(r)
 	case DeleteRecords:
 		return p.prepareDeleteRecords(r)
+	case ExpireProducers:
+		return p.prepareExpireProducers(r)
 	case DescribeProducers:
 		return applier.Prepared{Answer: DescribedProducers{Producers: p.producers.Clone()}}
 	default:
@@ -118,4 +120,13 @@ func (p *Preparer) prepareDeleteRecords(r DeleteRecords) applier.Prepared {
 	}
 	p.start = wanted
 	return applier.Prepared{Data: encodeAdvanceStart(wanted)}
+}
+
+// prepareExpireProducers forgets the producers here too, which is what the batches that come are checked
+// against.
+func (p *Preparer) prepareExpireProducers(r ExpireProducers) applier.Prepared {
+	if p.producers.Expire(r.Before) == 0 {
+		return applier.Prepared{Answer: ExpiredProducers{}}
+	}
+	return applier.Prepared{Data: encodeExpireProducers(r.Before, p.next)}
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Configure func(*image.Image, *image.Topic) *partition.Config
 	// RetentionInterval is the time between two retention sweeps.
 	RetentionInterval time.Duration
+	// ProducerExpiration is how long a silent producer is remembered; 0 for DefaultProducerExpiration.
+	ProducerExpiration time.Duration
 	// BalanceInterval is the time between two looks at whether the preferred replicas lead; 0 for
 	// DefaultBalanceInterval.
 	BalanceInterval time.Duration
@@ -38,6 +40,9 @@ type Options struct {
 	Cleaner *cleaner.Options
 	Log     zerolog.Logger
 }
+
+// DefaultProducerExpiration is Kafka's.
+const DefaultProducerExpiration = 24 * time.Hour
 
 // DefaultBalanceInterval gives a node that has come back time to catch up before it leads again.
 const DefaultBalanceInterval = 10 * time.Second
@@ -75,6 +80,9 @@ type Actor struct {
 func Spec(options Options) kit.Spec {
 	if options.BalanceInterval <= 0 {
 		options.BalanceInterval = DefaultBalanceInterval
+	}
+	if options.ProducerExpiration <= 0 {
+		options.ProducerExpiration = DefaultProducerExpiration
 	}
 	if options.Leaders == nil {
 		options.Leaders = partition.NewLeaders()

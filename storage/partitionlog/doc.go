@@ -61,7 +61,7 @@
 // It touches closed segments below the last checkpoint only. Every replica compacts for itself, so replicas
 // differ in what is still to be cleaned, but not in the last value of a key. What is taken out leaves no gap
 // in the chain of offsets: batches without records (batch.Filler) stand for it. So nothing else in this
-// package has to know of compaction, except who copies: a batch that lacks records says nothing of producers,
+// package has to know of compaction, except who copies: a batch that is copied says nothing of producers,
 // and one filler may stand for several batches of another replica.
 //
 // The owner's calls and an exchange of segments exclude each other (Log.mu). A view from before an exchange

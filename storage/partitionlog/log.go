@@ -27,9 +27,9 @@ type Log struct {
 	tail      tail
 	epochs    epochs
 	producers *Producers
-	// producersEnd says what producers is the result of: all batches below it. It is the end of the log,
-	// except between a Restore that jumped over what was deleted and the moment when its last piece, or the
-	// entries that it jumped over, have arrived.
+	// producersEnd says what producers is the result of: all batches below it. It is the end of the log, except
+	// from when a Restore appends batches to the moment when its last piece, or the entries that it was ahead
+	// of, have arrived.
 	producersEnd protocol.Offset
 
 	// open are the transactions that are open at the end of the log. Unlike producers it is never behind.
@@ -62,12 +62,21 @@ func (l *Log) Producers() *Producers {
 	return l.producers.Clone()
 }
 
-// ExpireProducers forgets the producers whose last record is from before a time (milliseconds since the
-// epoch), and returns how many. All replicas must apply the same time at the same place.
-func (l *Log) ExpireProducers(before int64) int {
+// ExpireProducers forgets the producers without an open transaction whose last record is from before a time
+// (milliseconds since the epoch), and returns how many. at is the offset of the record that comes next where
+// all replicas apply that. A log that a Restore has brought further has it in its table, and what producers
+// did since must not be judged by an older time: then it does nothing.
+func (l *Log) ExpireProducers(at protocol.Offset, before int64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.producers.Expire(before)
+	if l.producersEnd != at {
+		return 0
+	}
+	expired := l.producers.Expire(before)
+	if expired > 0 {
+		l.publish()
+	}
+	return expired
 }
 
 // Reconfigure makes the log follow a changed configuration from the next append on. TopicID and Handles stay
@@ -98,7 +107,7 @@ func (l *Log) usable() error {
 func (l *Log) publish() {
 	v := &View{
 		segments: l.segments, start: l.start, end: l.end, sealed: l.sealed, epochs: l.epochs,
-		stable: l.open.stable(l.start, l.end),
+		stable: l.open.stable(l.start, l.end), producers: l.producers.Len(),
 		active: activeView{
 			size: l.active.size, maxTimestamp: l.active.maxTimestamp, maxOffset: l.active.maxOffset,
 			mark: l.active.current, index: l.active.indexes, tail: l.tail,
@@ -120,10 +129,11 @@ func (l *Log) last() *Segment { return l.segments[len(l.segments)-1] }
 func (l *Log) Append(batches []batch.Batch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.append(batches)
+	return l.append(batches, false)
 }
 
-func (l *Log) append(batches []batch.Batch) error {
+// append writes batches that the owner applies, or copied ones.
+func (l *Log) append(batches []batch.Batch, copied bool) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -136,7 +146,7 @@ func (l *Log) append(batches []batch.Batch) error {
 				return l.files.fail(err)
 			}
 		}
-		n, err := l.appendRun(rest)
+		n, err := l.appendRun(rest, copied)
 		if err != nil {
 			return l.files.fail(err)
 		}
@@ -147,11 +157,11 @@ func (l *Log) append(batches []batch.Batch) error {
 }
 
 // appendRun writes the batches that go to the active segment, one at least, and returns how many.
-func (l *Log) appendRun(batches []batch.Batch) (int, error) {
+func (l *Log) appendRun(batches []batch.Batch, copied bool) (int, error) {
 	at := l.active.size
 	n := 0
 	for n < len(batches) && (n == 0 || !l.shouldRoll(batches[n])) {
-		l.take(batches[n])
+		l.take(batches[n], copied)
 		l.buffers = append(l.buffers, batches[n])
 		n++
 	}
@@ -168,8 +178,10 @@ func (l *Log) appendRun(batches []batch.Batch) (int, error) {
 	return n, nil
 }
 
-// take adds a batch to everything that is known of the log beside its bytes.
-func (l *Log) take(b batch.Batch) {
+// take adds a batch to everything that is known of the log beside its bytes. A copied one says nothing of
+// producers: between it and the one before some may have expired, and compaction elsewhere may have taken
+// records.
+func (l *Log) take(b batch.Batch, copied bool) {
 	base, last, epoch := b.BaseOffset(), b.LastOffset(), b.LeaderEpoch()
 	if base != l.end || last < base || b.Size() != len(b) {
 		panic(fmt.Sprintf("BUG: got a batch of %d bytes (header: %d) with offsets %d to %d, want the next at %d",
@@ -193,9 +205,7 @@ func (l *Log) take(b batch.Batch) {
 			l.active.addAborted(e)
 		}
 	}
-	// Compaction elsewhere may have taken records from a batch that a Restore brings, and producers with them.
-	whole := b.Count() == b.LastOffsetDelta()+1
-	if l.producersEnd == base && whole {
+	if !copied && l.producersEnd == base {
 		l.producers.Update(b)
 		l.producersEnd = last + 1
 	}

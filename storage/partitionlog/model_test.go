@@ -31,7 +31,8 @@ func TestAgreesWithAModel(t *testing.T) {
 type command struct {
 	batches []batch.Batch
 	start   protocol.Offset // if there are no batches: the new log start, or
-	expire  int64           // if not 0: the time before which producers expire
+	expire  int64           // if not 0: the time before which producers expire, with
+	at      protocol.Offset // the offset of the next record
 }
 
 // world is a log, its model and everything around it.
@@ -104,7 +105,7 @@ func (w *world) step() (string, error) {
 	case n < 63:
 		return "advance start", w.advance()
 	case n < 66:
-		return "expire", w.do(command{expire: w.now - w.rng.Int64N(200)})
+		return "expire", w.do(command{expire: w.now - w.rng.Int64N(200), at: w.end()})
 	case n < 76:
 		return "capture", w.capture()
 	case n < 86:
@@ -228,7 +229,7 @@ func (w *world) do(c command) error {
 
 func (w *world) apply(c command) error {
 	if c.expire != 0 {
-		w.log.ExpireProducers(c.expire)
+		w.log.ExpireProducers(c.at, c.expire)
 		return nil
 	}
 	if c.batches == nil {

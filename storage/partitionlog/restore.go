@@ -152,7 +152,7 @@ func (l *Log) restoreBatches(body []byte) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := l.append(missing); err != nil {
+	if err := l.append(missing, true); err != nil {
 		return err
 	}
 	for _, b := range missing {

@@ -157,6 +157,10 @@ func (c *cluster) commit() {
 		return
 	}
 	c.now += c.rng.Int64N(30)
+	if c.rng.IntN(8) == 0 {
+		c.commands = append(c.commands, command{expire: c.now - c.rng.Int64N(200), at: c.end()})
+		return
+	}
 	if c.rng.IntN(6) == 0 {
 		c.epoch++
 	}
@@ -211,7 +215,12 @@ func (r *replica) apply(n int) error {
 	}
 	for ; n > 0 && r.applied < len(r.commands); n-- {
 		c := r.commands[r.applied]
-		if c.batches == nil {
+		if c.expire != 0 {
+			if behind := r.log.producersEnd > c.at; behind && r.log.ExpireProducers(c.at, c.expire) > 0 {
+				return errors.New("a log that is ahead let producers expire")
+			}
+			r.log.ExpireProducers(c.at, c.expire)
+		} else if c.batches == nil {
 			if err := r.log.AdvanceStart(c.start); err != nil {
 				return err
 			}
@@ -395,15 +404,21 @@ func (r *replica) open(how Mode) error {
 	return nil
 }
 
-// table returns the producers of the batches below an offset.
-func (c *cluster) table(end protocol.Offset) *Producers {
+// isTable tells whether a table is that of the batches below an offset. Whether those have expired that do so
+// right before the next record is open.
+func (c *cluster) isTable(got *Producers, end protocol.Offset) bool {
 	t := NewProducers(c.limit)
-	for _, b := range c.batches {
-		if b.BaseOffset() < end {
-			t.Update(b)
+	for _, one := range c.commands {
+		switch {
+		case one.batches != nil && one.batches[0].BaseOffset() < end:
+			t.Update(one.batches[0])
+		case one.expire != 0 && one.at == end && bytes.Equal(encodeSnapshot(got), encodeSnapshot(t)):
+			return true
+		case one.expire != 0 && one.at <= end:
+			t.Expire(one.expire)
 		}
 	}
-	return t
+	return bytes.Equal(encodeSnapshot(got), encodeSnapshot(t))
 }
 
 // least returns what a replica that has applied so many commands must at least have.
@@ -429,7 +444,7 @@ func (r *replica) compare() error {
 	if start, end := r.least(r.applied); v.Start() < start || v.End() < end {
 		return fmt.Errorf("got %d to %d, want at least %d to %d", v.Start(), v.End(), start, end)
 	}
-	if !bytes.Equal(encodeSnapshot(r.log.producers), encodeSnapshot(r.table(r.log.producersEnd))) {
+	if !r.isTable(r.log.producers, r.log.producersEnd) {
 		return fmt.Errorf("the producer table is not that of the batches below %d", r.log.producersEnd)
 	}
 	if r.rng.IntN(3) > 0 {

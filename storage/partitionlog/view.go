@@ -13,6 +13,7 @@ type View struct {
 	segments   []*Segment // ascending, never empty; the last one is the active segment
 	start, end protocol.Offset
 	stable     protocol.Offset
+	producers  int
 	sealed     int64 // bytes of all segments but the active one
 	epochs     epochs
 	active     activeView
@@ -51,6 +52,9 @@ func (v *View) End() protocol.Offset { return v.end }
 // LastStable returns the offset before which no transaction is open: the first record of the oldest open one,
 // else the end.
 func (v *View) LastStable() protocol.Offset { return v.stable }
+
+// Producers returns how many producers the log remembers.
+func (v *View) Producers() int { return v.producers }
 
 // Size returns the bytes of all segments, including what lies below the log start in the first one.
 func (v *View) Size() int64 { return v.sealed + v.active.size }

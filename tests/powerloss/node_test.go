@@ -1,6 +1,7 @@
 package powerloss
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -90,6 +91,7 @@ func (r *root) build(c *kit.Context, opened storage.Opened) {
 	l.metadata = c.Spawn("metadata", spec)
 	c.Spawn("partitions", partitions.Spec(partitions.Options{
 		NodeID: nodeID, Table: l.table, Metadata: l.metadata, RetentionInterval: time.Minute, Log: zerolog.Nop(),
+		ProducerExpiration: math.MaxInt64, // the timestamps of the batches are their numbers
 		Partition: &partition.Options{
 			FS: l.fs, LogDir: dir, Handles: partitionlog.NewHandleCache(16, 1<<20), Raft: raft, Log: zerolog.Nop()},
 		Configure: func(*image.Image, *image.Topic) *partition.Config { return l.config },

@@ -34,6 +34,7 @@ const (
 	OffsetsPartitions          = "offsets.topic.num.partitions"
 	OffsetsReplication         = "offsets.topic.replication.factor"
 	OffsetsRetention           = "offsets.retention.minutes"
+	ProducerExpiration         = "producer.id.expiration.ms"
 	QueuedMaxRequestBytes      = "queued.max.request.bytes"
 	RequestPartitionLimit      = "max.request.partition.size.limit"
 	RetentionCheckInterval     = "log.retention.check.interval.ms"
@@ -152,6 +153,10 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	{
 		Name: OffsetsRetention, Type: Int, Default: "10080", accept: atLeast(1),
 		Doc: "Offsets are removed so long after their group was left.",
+	},
+	{
+		Name: ProducerExpiration, Type: Int, Default: "86400000", accept: atLeast(1),
+		Doc: "How long a partition remembers a producer that is silent, by the timestamps of its records.",
 	},
 	{
 		Name: QueuedMaxRequestBytes, Type: Long, Default: "-1",
