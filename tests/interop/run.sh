@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Real clients against a real node: see README.md beside this file.
 #   ONLY=franz,java   run these clients only        RECORDS=10000    records per client (100000)
-#   BOOTSTRAP=h:p     take a node that runs         KEEP=1           leave node, data and logs
+#   BOOTSTRAP=h:p     take a node that runs         KEEP=1           leave nodes, data and logs
+#   NODES=3           a cluster of three, for the groups and the suites
 #   SUITES=DIR        further client suites; by default those beside the repository, if there are any
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,14 +10,17 @@ root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/chronik-interop.XXXXXX")
 records=${RECORDS:-100000}
 suites=${SUITES:-$root/../shared/suites}
-clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,dataset,suites}
+nodes=${NODES:-1}
+[ "$nodes" -gt 1 ] && ONLY=${ONLY:-groups,suites}
+clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,dataset,suites,groups}
 export PYTHONDONTWRITEBYTECODE=1 KAFKAJS_NO_PARTITIONER_WARNING=1 NODE_NO_WARNINGS=1
-broker='' lanes=()
-mkdir -p "$work/logs" "$work/results"
+brokers=() lanes=() root=()
+[ "$(id -u)" -eq 0 ] || root=(sudo)
+mkdir -p "$work/logs" "$work/results" "$work/lags"
 
 stop() {
-  [ -n "$broker" ] && kill "$broker" 2>/dev/null && wait "$broker" 2>/dev/null
-  broker=''
+  [ ${#brokers[@]} -gt 0 ] && kill "${brokers[@]}" 2>/dev/null && wait "${brokers[@]}" 2>/dev/null
+  brokers=()
 }
 cleanup() {
   for lane in "${lanes[@]}"; do kill "$lane" 2>/dev/null; done
@@ -35,29 +39,32 @@ any_of() { for one in "$@"; do wanted "$one" && return 0; done; return 1; }
 
 # --- installing -----------------------------------------------------------------------------------------------
 
-install_go() { (cd "$here/go" && go vet ./... && go build -o "$work/interop" .); }
+install_go() { (cd "$here/go" && go vet ./... && go test ./... && go build -o "$work/interop" .); }
 install_server() { (cd "$root" && CGO_ENABLED=0 go build -trimpath -o "$work/chronik-server" ./cmd/chronik-server); }
 
 # install_system gets what the package manager of Debian and its kin has: kcat, and the runtimes and tools by
 # which the other clients come. Only what is missing, all at once, since apt works for one at a time.
 install_system() {
-  local missing=() root=()
+  local missing=()
   has() { command -v "$1" >/dev/null; }
   any_of kcat suites && ! has kcat && missing+=(kcat)
-  any_of confluent kafkapython suites && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
-  any_of java tools && ! has javac && missing+=(default-jdk-headless)
-  any_of java tools && ! has mvn && missing+=(maven)
-  wanted kafkajs && ! has node && missing+=(nodejs)
-  wanted kafkajs && ! has npm && missing+=(npm)
+  any_of confluent kafkapython suites groups && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
+  any_of java tools groups && ! has javac && missing+=(default-jdk-headless)
+  any_of java tools groups && ! has mvn && missing+=(maven)
+  any_of kafkajs groups suites && ! has node && missing+=(nodejs)
+  any_of kafkajs groups suites && ! has npm && missing+=(npm)
   [ ${#missing[@]} -eq 0 ] && return
   echo "installing ${missing[*]}"
   has apt-get || { echo "there is no apt-get: install them by other means"; return 1; }
-  [ "$(id -u)" -eq 0 ] || root=(sudo)
   "${root[@]}" apt-get update -qq &&
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 install_python() {
   python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
+}
+# The suites know kafka-python as it was before version 3.
+install_older() {
+  "$work/venv/bin/pip" install -q --disable-pip-version-check --no-deps --target "$work/older" kafka-python==2.3.0
 }
 install_java() {
   mvn -q -B -f "$here/java/pom.xml" -Dstyle.color=never -Dinterop.build="$work/java" compile \
@@ -68,6 +75,13 @@ install_kafkajs() {
   cp "$here"/kafkajs/*.mjs "$here"/kafkajs/package*.json "$here/kafkajs/.npmrc" "$work/kafkajs/"
   (cd "$work/kafkajs" && npm ci --no-audit --no-fund)
 }
+
+# install_burrow unpacks Debian's package, which would start a service if it were installed.
+install_burrow() (
+  cd "$work" || return
+  apt-get download -qq burrow || { "${root[@]}" apt-get update -qq && apt-get download -qq burrow; } || return
+  dpkg -x burrow_*.deb burrow
+)
 
 install() { # install NAME: a failure counts as one failed check
   if ! "install_$1" >"$work/logs/install-$1.log" 2>&1; then
@@ -81,35 +95,64 @@ install_all() {
   install system # gets what the others install with
   install go # needed by everything else here
   # Two at a time: downloads and compilers take turns on the cores.
-  (any_of java tools && install java) &
-  (any_of confluent kafkapython suites && install python; wanted kafkajs && install kafkajs) &
+  (any_of java tools groups && install java) &
+  (any_of confluent kafkapython suites groups && install python
+   wanted suites && install older
+   any_of kafkajs groups && install kafkajs
+   wanted groups && install burrow) &
   wait
 }
 
-# --- the node -------------------------------------------------------------------------------------------------
+# --- the nodes ------------------------------------------------------------------------------------------------
 
-start_node() {
-  [ -n "${BOOTSTRAP:-}" ] && { bootstrap=$BOOTSTRAP; data=''; return; }
-  install server
-  data=$work/data
-  CHRONIK_BIND_METRICS=127.0.0.1:0 "$work/chronik-server" start --data-dir "$data" --bind 127.0.0.1:0 \
-    >"$work/logs/node.log" 2>&1 &
-  broker=$!
-  for _ in $(seq 100); do
-    bootstrap=$(sed -nE '/chronik is ready/s/.*"kafka":"([^"]+)".*/\1/p' "$work/logs/node.log")
-    [ -n "$bootstrap" ] && return
-    kill -0 "$broker" 2>/dev/null || break
+# node N ARGUMENTS... starts one in the background. Every new group waits for more members, and the clients make
+# a hundred of them.
+node() {
+  local n=$1
+  shift
+  CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_BIND_METRICS=127.0.0.1:0 \
+    "$work/chronik-server" start --data-dir "$work/data$n" "$@" >"$work/logs/node$n.log" 2>&1 &
+  brokers+=($!)
+}
+
+# ready N waits until that node serves and adds its address to those of the others.
+ready() {
+  local address
+  for _ in $(seq 200); do
+    address=$(sed -nE '/chronik is ready/s/.*"kafka":"([^"]+)".*/\1/p' "$work/logs/node$1.log")
+    [ -n "$address" ] && { bootstrap=${bootstrap:+$bootstrap,}$address; return; }
+    kill -0 "${brokers[$1 - 1]}" 2>/dev/null || break
     sleep 0.1
   done
-  echo "the node did not start:"
-  cat "$work/logs/node.log"
+  echo "node $1 did not start:"
+  cat "$work/logs/node$1.log"
   echo "0 passed, 1 failed"
   exit 1
 }
 
+start_nodes() {
+  local n ports peers=''
+  bootstrap=${BOOTSTRAP:-} data=''
+  [ -n "$bootstrap" ] && return
+  install server
+  if [ "$nodes" -eq 1 ]; then
+    data=${work}/data1
+    node 1 --bind 127.0.0.1:0
+  else
+    mapfile -t ports < <("$work/interop" ports $((3 * nodes)))
+    for n in $(seq 0 $((nodes - 1))); do
+      peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
+    done
+    export CHRONIK_CLUSTER_PEERS=${peers#,}
+    for n in $(seq "$nodes"); do node "$n" --node-id "$n"; done
+  fi
+  for n in $(seq "$nodes"); do ready "$n"; done
+}
+
 # --- the runs -------------------------------------------------------------------------------------------------
 
-java_main() { java -Xshare:auto -cp "$work/java/classes:$(cat "$work/java/classpath")" interop.Main "$@"; }
+java_path() { echo "$work/java/classes:$(cat "$work/java/classpath")"; }
+java_main() { java -Xshare:auto -cp "$(java_path)" interop.Main "$@"; }
 
 own() { # own CLIENT
   case $1 in
@@ -118,19 +161,40 @@ own() { # own CLIENT
     java) java_main own "$bootstrap" "$records" "$here/digests.txt" ;;
     kafkajs) node "$work/kafkajs/kafkajs.mjs" own "$bootstrap" "$records" "$here/digests.txt" ;;
     kcat) bash "$here/kcat.sh" own "$bootstrap" "$records" "$work/interop" ;;
-    tools) bash "$here/tools.sh" "$bootstrap" "$work/java/classes:$(cat "$work/java/classpath")" "$data" ;;
+    tools) bash "$here/tools.sh" "$bootstrap" "$(java_path)" "$data" ;;
     dataset) "$work/interop" dataset -bootstrap "$bootstrap" ;;
-    suites) all_suites ;;
   esac
 }
 
-all_suites() {
-  if [ -d "$suites" ]; then
-    bash "$here/suites.sh" "$suites" "$bootstrap" "$work/venv/bin/python" "$work"
-  else
-    echo "skipped: no client suites at $suites" >&2
-    echo "0 passed, 0 failed, 1 skipped"
-  fi
+# group CLIENT PROTOCOL: members in all languages, the order of events and the checks in one.
+group() {
+  local host=()
+  case $1 in
+    java) host=(java -Xshare:auto -XX:TieredStopAtLevel=1 -Xmx256m -cp "$(java_path)" interop.Host) ;;
+    confluent | kafkapython) host=("$work/venv/bin/python" "$here/python/$1_member.py" host) ;;
+    kafkajs) host=(node "$work/kafkajs/host.mjs") ;;
+  esac
+  "$work/interop" groups -client "$1" -protocol "$2" -bootstrap "$bootstrap" -replicas "$nodes" \
+    -lags "$work/lags/$1-$2" "${host[@]}"
+}
+
+group_lane() { # group_lane CLIENT:PROTOCOL...: one after the other
+  local run
+  for run in "$@"; do
+    record "groups-${run/:/-}" group "${run%:*}" "${run#*:}"
+  done
+}
+
+lag() { # what the tools say that the groups have left
+  "$work/interop" lag -bootstrap "$bootstrap" -burrow "$work/burrow/usr/bin/Burrow" -lags "$(printf '%s,' "$work"/lags/* | sed 's/,$//')" \
+    java -Xshare:auto -XX:TieredStopAtLevel=1 -cp "$(java_path)"
+}
+
+suite_lane() { # suite_lane SUITE...: one after the other
+  local suite
+  for suite in "$@"; do
+    record "suite-$suite" env RF="$nodes" bash "$here/suites.sh" "$suites" "$bootstrap" "$work/venv/bin/python" "$work" "$suite"
+  done
 }
 
 cross() { # cross CLIENT TOPICS...: read what others wrote
@@ -155,7 +219,7 @@ record() { # record NAME COMMAND...: keeps the log and the closing line, prints 
     line='0 passed, 1 failed'
     tail -5 "$log"
   fi
-  grep -E '^(FAIL|skipped|dataset|suite )' "$log"
+  grep -E '^(FAIL|dataset)' "$log"
   echo "$line" >"$work/results/$name"
   printf '%-22s %s (%d s)\n' "$name" "$line" $((SECONDS - begun))
 }
@@ -188,31 +252,30 @@ cross_lane() { # cross_lane OFFSET CLIENT...
 folded_topics() { cat "$work"/logs/*.log | sed -nE 's/^folded //p' | sort -u; }
 
 summary() {
-  local passed failed
+  local passed failed broker
   read -r passed failed < <(cat "$work"/results/* | awk '{ p += $1; f += $3 } END { print p + 0, f + 0 }')
-  if [ -n "$broker" ]; then # the node must have lived through it, and stop in order
+  for broker in "${brokers[@]}"; do # the nodes must have lived through it, and stop in order
     kill -0 "$broker" 2>/dev/null && passed=$((passed + 1)) || failed=$((failed + 1))
-    [ -n "${KEEP:-}" ] || stop_in_order || failed=$((failed + 1))
-    grep -E '"level":"(error|fatal|panic)"' "$work/logs/node.log" | cut -c1-400
-  fi
+    [ -n "${KEEP:-}" ] || stop_in_order "$broker" || failed=$((failed + 1))
+  done
+  cat "$work"/logs/node[0-9]*.log 2>/dev/null | grep -E '"level":"(error|fatal|panic)"' | cut -c1-400
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
 stop_in_order() {
-  kill -TERM "$broker" && wait "$broker" && broker='' && return 0
-  echo "FAIL the node did not stop in order:"
-  tail -3 "$work/logs/node.log"
-  broker=''
+  kill -TERM "$1" && wait "$1" && return 0
+  echo "FAIL a node did not stop in order:"
+  tail -qn 3 "$work"/logs/node[0-9]*.log
   return 1
 }
 
 install_all
-start_node
-echo "node: $bootstrap, $records records per client"
+start_nodes
+echo "nodes: $bootstrap, $records records per client"
 lane franz java tools kcat confluent &
 lanes+=($!)
-lane kafkapython kafkajs sarama kafkago suites dataset &
+lane kafkapython kafkajs sarama kafkago dataset &
 lanes+=($!)
 wait "${lanes[@]}"
 cross_lane 0 franz java kcat confluent &
@@ -223,4 +286,23 @@ wait "${lanes[@]}"
 lanes=()
 mapfile -t folded < <(folded_topics)
 [ ${#folded[@]} -gt 0 ] && record folded cross folded "${folded[@]}"
+if wanted groups; then
+  group_lane java:classic franz:classic kafkajs:classic &
+  lanes+=($!)
+  group_lane sarama:classic confluent:classic kafkapython:classic &
+  lanes+=($!)
+  wait "${lanes[@]}"
+  lanes=()
+  record lag lag
+fi
+if wanted suites && [ -d "$suites" ]; then
+  suite_lane kcat kafka-python confluent kafkajs &
+  lanes+=($!)
+  suite_lane franz platformatic watermill &
+  lanes+=($!)
+  wait "${lanes[@]}"
+  lanes=()
+elif wanted suites; then
+  echo "skipped: no client suites at $suites"
+fi
 summary

@@ -32,7 +32,7 @@ func (r *Run) Dataset(seeds []string, least int64) {
 	defer cancel()
 	begun := time.Now()
 	lines, want, err := produceDataset(ctx, seeds, least)
-	if !r.check("dataset: produce", err) {
+	if !r.Check("dataset: produce", err) {
 		return
 	}
 	produced := time.Since(begun)
@@ -40,7 +40,7 @@ func (r *Run) Dataset(seeds []string, least int64) {
 	if err == nil && got != want {
 		err = fmt.Errorf("got hash %x, want %x", got, want)
 	}
-	r.check("dataset: consume", err)
+	r.Check("dataset: consume", err)
 	fmt.Printf("dataset: %d lines, produced in %s, consumed in %s\n",
 		lines, produced.Round(time.Millisecond), (time.Since(begun) - produced).Round(time.Millisecond))
 }

@@ -63,7 +63,7 @@ func (r *Run) SelfTest(digests string) {
 	if err == nil && !bytes.Equal(want, []byte(got)) {
 		err = errors.New("the generator differs from digests.txt")
 	}
-	r.check("generator", err)
+	r.Check("generator", err)
 }
 
 // Own makes a topic for each codec, fills it, and reads it back. Together they hold total records.
@@ -73,8 +73,8 @@ func (r *Run) Own(total uint32) {
 	for i, codec := range codecs {
 		topic := Topic{Name: "interop-" + r.Name + "-" + codec, From: uint32(i) * share, Count: share}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		ok := r.check(codec+": create topic", r.Client.CreateTopic(ctx, topic.Name)) &&
-			r.check(codec+": produce", r.Client.Produce(ctx, topic.Name, codec, topic.From, topic.Count))
+		ok := r.Check(codec+": create topic", r.Client.CreateTopic(ctx, topic.Name)) &&
+			r.Check(codec+": produce", r.Client.Produce(ctx, topic.Name, codec, topic.From, topic.Count))
 		cancel()
 		if ok {
 			fmt.Printf("topic %s,%d,%d\n", topic.Name, topic.From, topic.Count)
@@ -103,14 +103,14 @@ func (r *Run) Verify(topic Topic) {
 	if err == nil {
 		err = got.Compare(want)
 	}
-	if !r.check(topic.Name+": consume", err) {
+	if !r.Check(topic.Name+": consume", err) {
 		return
 	}
 	again, err := r.Client.ReadAt(ctx, topic.Name, 0, middle)
 	if err == nil && !bytes.Equal(record.Append(nil, again), record.Append(nil, sought)) {
 		err = fmt.Errorf("offset %d holds another record than before", middle)
 	}
-	r.check(topic.Name+": seek", err)
+	r.Check(topic.Name+": seek", err)
 }
 
 // Create makes topics.
@@ -118,7 +118,7 @@ func (r *Run) Create(topics []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, topic := range topics {
-		r.check(topic+": create topic", r.Client.CreateTopic(ctx, topic))
+		r.Check(topic+": create topic", r.Client.CreateTopic(ctx, topic))
 	}
 }
 
@@ -133,7 +133,7 @@ func (r *Run) VerifyKcat(topic Topic, printed io.Reader, asLines bool) {
 	if err == nil {
 		err = got.Compare(want)
 	}
-	r.check(topic.Name+": consume", err)
+	r.Check(topic.Name+": consume", err)
 }
 
 func clone(r record.Record) record.Record {
@@ -141,7 +141,7 @@ func clone(r record.Record) record.Record {
 	return r
 }
 
-func (r *Run) check(what string, err error) bool {
+func (r *Run) Check(what string, err error) bool {
 	if err != nil {
 		r.failed++
 		fmt.Printf("FAIL %s: %s: %v\n", r.Name, what, err)
