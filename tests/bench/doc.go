@@ -28,6 +28,12 @@
 // Latency is taken at the socket by a client that does nothing but write a frame and read a reply, since the
 // broker answers for its own microseconds and not for those of a client library.
 //
+// Groups, transactions and compaction have no floor: what they must do is the broker's own choice. Their rows
+// say what a user waits for: how soon a group of twenty is whole again when one member leaves, whose members
+// ask ten times a second whether anything changed; how soon each of a thousand groups whose coordinator was
+// killed answers with its committed offset, asked every 5 ms at a node that lives; commits and transactions
+// per second over many connections; and what a group or a member keeps in memory.
+//
 // It refuses to be a test: it fails only when something does not work, never because of a figure. Nothing
 // but the three programs imports it.
 package bench

@@ -30,23 +30,35 @@ type node struct {
 	dir     string
 	addr    string
 	http    string
-	log     string        // its output
+	log     string // its output
+	begun   time.Time
 	took    time.Duration // from the start of the process to the first request that it served
 }
 
-// startNode starts a broker on a data directory, or on a new one, and waits until it serves.
-func (b *bench) startNode(ctx context.Context, dir string) (*node, error) {
+// startNode starts a broker on a data directory, or on a new one, and waits until it serves. Settings are
+// those of the environment.
+func (b *bench) startNode(ctx context.Context, dir string, settings ...string) (*node, error) {
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp(b.dir, "node-"); err != nil {
 			return nil, err
 		}
 	}
-	n := &node{dir: dir, log: filepath.Join(b.dir, filepath.Base(dir)+".log")}
-	var err error
-	if n.addr, err = freePort(); err != nil {
+	addr, err := freePort()
+	if err != nil {
 		return nil, err
 	}
+	n, err := b.launch(dir, addr, settings...)
+	if err != nil {
+		return nil, err
+	}
+	return n, b.serving(ctx, n)
+}
+
+// launch starts a broker and does not wait for it.
+func (b *bench) launch(dir, addr string, settings ...string) (*node, error) {
+	n := &node{dir: dir, addr: addr, log: filepath.Join(b.dir, filepath.Base(dir)+".log")}
+	var err error
 	if n.http, err = freePort(); err != nil {
 		return nil, err
 	}
@@ -56,19 +68,21 @@ func (b *bench) startNode(ctx context.Context, dir string) (*node, error) {
 	}
 	defer output.Close()
 	n.command = exec.Command(b.programs.server, "start", "--data-dir", dir, "--bind", n.addr)
-	n.command.Env = append(os.Environ(), "CHRONIK_BIND_METRICS="+n.http)
+	n.command.Env = append(append(os.Environ(), "CHRONIK_BIND_METRICS="+n.http), settings...)
 	n.command.Stdout, n.command.Stderr = output, output
-	begun := time.Now()
-	if err := n.command.Start(); err != nil {
-		return nil, err
-	}
+	n.begun = time.Now()
+	return n, n.command.Start()
+}
+
+// serving waits until a broker serves. One that does not is killed.
+func (b *bench) serving(ctx context.Context, n *node) error {
 	if err := n.await(ctx); err != nil {
 		n.kill()
 		text, _ := os.ReadFile(n.log) // for the person who reads the error
-		return nil, fmt.Errorf("%w\n%s", err, bytes.TrimSpace(text))
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(text))
 	}
-	n.took = time.Since(begun)
-	return n, nil
+	n.took = time.Since(n.begun)
+	return nil
 }
 
 // freePort returns an address that was free a moment ago.

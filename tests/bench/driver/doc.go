@@ -11,6 +11,7 @@
 // 12 GiB of disk (1 GiB in the short form). Each line has a goal and says whether the figure meets it. The
 // exit status says whether the measurement could be done; a goal that is missed does not change it.
 //
-// It refuses to run a client or to serve anything itself: what shares its process shares its garbage
-// collector. Nothing imports it.
+// It refuses to run a client whose pace is measured, or to serve anything, itself: what shares its process
+// shares its garbage collector. Members of groups, which wait most of the time, are its own. Nothing imports
+// it.
 package main

@@ -28,6 +28,12 @@ var measurements = []measurement{
 	{"held connections", heldConnections},
 	{"partitions", idlePartitions},
 	{"recovery", recoveries},
+	{"groups settling", settling},
+	{"groups commits", commits},
+	{"groups memory", groupMemory},
+	{"groups failover", failovers},
+	{"transactions", transactions},
+	{"compaction", compactions},
 }
 
 // bench is what all measurements share.

@@ -23,20 +23,28 @@ type sizes struct {
 	recovery    [2]int        // MiB of data
 	tail        int           // MiB between the last checkpoint and a crash
 	crashes     int
-	diskMiB     int64
+	groups      int // without members
+	members     int
+	failovers   int
+	compactions int
+	// compactedMiB is the size of a log before its compaction.
+	compactedMiB int
+	diskMiB      int64
 }
 
 var full = sizes{
 	name: "full", rounds: 7, streamMiB: 512, warmMiB: 768, small: 2 * time.Second, starts: 9,
 	connections: 10_000, partitions: 10_000, settle: 10 * time.Second,
-	recovery: [2]int{1 << 10, 8 << 10}, tail: 160, crashes: 5, diskMiB: 12 << 10,
+	recovery: [2]int{1 << 10, 8 << 10}, tail: 160, crashes: 5,
+	groups: 10_000, members: 1000, failovers: 5, compactions: 5, compactedMiB: 512, diskMiB: 12 << 10,
 }
 
 // short shows that everything works; its figures are coarse, and those that need size say little.
 var short = sizes{
 	name: "short", rounds: 2, streamMiB: 128, warmMiB: 64, small: 500 * time.Millisecond, starts: 3,
 	connections: 1000, partitions: 1000, settle: 2 * time.Second,
-	recovery: [2]int{64, 512}, tail: 32, crashes: 1, diskMiB: 2 << 10,
+	recovery: [2]int{64, 512}, tail: 32, crashes: 1,
+	groups: 1000, members: 200, failovers: 2, compactions: 1, compactedMiB: 64, diskMiB: 2 << 10,
 }
 
 // enoughDisk refuses a folder that would fill up, or that is memory and would make an fsync cost nothing.

@@ -7,6 +7,10 @@
 //	load consume -broker ADDR -topic T -partitions P -mib N   franz-go, from the start of each partition
 //	load small -broker ADDR -topic T -partitions P -connections C -seconds S
 //	    one small record in flight on each of C sockets, acks=all
+//	load commit -broker ADDR -topic T -partitions P -connections C -seconds S
+//	    one offset commit in flight on each of C sockets, each for a group of its own
+//	load transact -broker ADDR -topic T -partitions P -connections C -seconds S
+//	    franz-go, one transaction with one small record in flight for each of C producers
 //	load poll -broker ADDR -topic T -seconds S                fetches of one small record, one after another
 //	load hold -broker ADDR -connections C                     C idle connections until standard input ends
 //

@@ -21,11 +21,13 @@ type task struct {
 }
 
 var commands = map[string]func(task) (any, error){
-	"produce": produce,
-	"consume": consume,
-	"small":   small,
-	"poll":    poll,
-	"hold":    hold,
+	"produce":  produce,
+	"consume":  consume,
+	"small":    small,
+	"commit":   commit,
+	"transact": transact,
+	"poll":     poll,
+	"hold":     hold,
 }
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return fmt.Errorf("want one of produce, consume, small, poll, hold")
+		return fmt.Errorf("want one of produce, consume, small, commit, transact, poll, hold")
 	}
 	var t task
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
