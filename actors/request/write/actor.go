@@ -20,6 +20,7 @@ type Actor struct {
 	timer    kit.Timer
 	asked    time.Time // the coordinator for the first time
 	asking   kit.Timer
+	wait     time.Duration // before it was asked for the last time
 }
 
 // Spec returns how to spawn the actor of a request whose appends are about to be proposed with its address
@@ -77,7 +78,8 @@ func (a *Actor) onAnswered(c *kit.Context, m brokers.Answered) {
 	t := a.gather.transaction
 	codes := t.codes(a.gather.places, m)
 	if t.again(codes) && c.Now().Sub(a.asked) < verifyAgainFor {
-		a.asking = c.After(verifyAgainAfter, again{})
+		a.wait = min(max(2*a.wait, verifyAgainFirst), verifyAgainAfter)
+		a.asking = c.After(a.wait, again{})
 		return
 	}
 	a.decide(c, codes)

@@ -23,9 +23,12 @@ const (
 // verifyVersion is the version of AddPartitionsToTxn between brokers.
 const verifyVersion = 5
 
-// The coordinator is asked again for so long, so often, while it is still ending the transaction before
-// (add.partitions.to.txn.retry.backoff.ms and .max.ms).
+// The coordinator is asked again for so long while it is still ending the transaction before, at most so
+// often (add.partitions.to.txn.retry.backoff.ms and .max.ms). A client that commits one transaction after the
+// other comes while the markers of the last are being written, which takes about a millisecond: the first
+// waits are short and double, so that its next transaction does not stand still for twenty.
 const (
+	verifyAgainFirst = time.Millisecond
 	verifyAgainAfter = 20 * time.Millisecond
 	verifyAgainFor   = 100 * time.Millisecond
 )
