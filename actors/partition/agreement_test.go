@@ -74,7 +74,6 @@ type peer struct {
 type writer struct {
 	epoch, coordinator int
 	sequence           int32
-	verification       *Verification
 }
 
 func newPair(t *testing.T, seed uint64, seen map[string]int) *pair {
