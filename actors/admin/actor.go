@@ -27,6 +27,12 @@ type Options struct {
 	// made, ErrUnderWay when it goes on, or why it is not possible. It may be asked again for the same. Nil:
 	// there is no such call.
 	Change func(ctx context.Context, change any) error
+	// Tree returns the live actors and the time; nil: nobody may look at them.
+	Tree func() ([]kit.Node, time.Time)
+	// Faults are armed and listed by calls; nil: there are no such calls.
+	Faults *kit.Faults
+	// Listen opens the address; nil: TCP.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	Owner  kit.Address // told Opened or Failed
 	Log    zerolog.Logger
 }
@@ -46,6 +52,9 @@ type server struct {
 }
 
 func newServer(options Options) *server {
+	if options.Listen == nil {
+		options.Listen = (&net.ListenConfig{}).Listen
+	}
 	return &server{
 		options:  options,
 		handler:  newHandler(options),
@@ -70,7 +79,7 @@ func (s *server) Receive(c *kit.Context) {
 // open listens and leaves the accepting to a goroutine of its own. An address that cannot be listened on
 // is no passing thing: the owner hears of it and nothing is tried again.
 func (s *server) open(c *kit.Context) {
-	listener, err := net.Listen("tcp", s.options.Address)
+	listener, err := s.options.Listen(context.Background(), "tcp", s.options.Address)
 	if err != nil {
 		s.options.Owner.Tell(Failed{Err: listenError(s.options.Address, err)})
 		return

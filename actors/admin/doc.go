@@ -19,11 +19,20 @@
 //	GET /readyz         200 when Kafka clients are served, else 503 and the reason
 //	GET /admin/health   the same as JSON
 //	GET /admin/status   what the node is and has, the cluster as it sees it, and what is wrong, as JSON
+//	GET /admin/tree     the live supervision tree: state, mailbox, rate, age, restarts and last failure of each
+//	                    actor, as JSON
 //	GET /debug/pprof/   profiles, when switched on
 //
 //	POST /admin/add-node      {"node_id": 4, "kafka_addr": "d:9092", "raft_addr": "d:5001"}
 //	POST /admin/remove-node   {"node_id": 4, "force": false}; 202 until its replicas have moved: ask again
 //	POST /admin/rebalance     spreads replicas and leaders evenly
+//
+// On a node with admin.faults, which is for tests, actors are made to fail:
+//
+//	POST /admin/faults        {"path": "broker/raft/group-*", "message": "group.Propose", "nth": 3, "point":
+//	                          "middle", "do": "panic"}; kit.Fault says what is possible
+//	GET /admin/faults         those that are armed, with what they have done
+//	DELETE /admin/faults      disarms all and ends their stalls
 //
 // Any node takes these calls. The answer is {"success": true, "message": "..."}, with the status 200 for
 // done, 202 for under way, 400 for a wrong request, 409 for what is not possible and why, 504 for no answer

@@ -32,6 +32,14 @@ func newHandler(options Options) http.Handler {
 	mux.HandleFunc("GET /readyz", readyz(options.Ready))
 	mux.HandleFunc("GET /admin/health", adminHealth(options))
 	mux.HandleFunc("GET /admin/status", adminStatus(options))
+	if options.Tree != nil {
+		mux.HandleFunc("GET /admin/tree", adminTree(options))
+	}
+	if options.Faults != nil {
+		mux.HandleFunc("GET /admin/faults", listFaults(options.Faults))
+		mux.HandleFunc("POST /admin/faults", addFault(options.Faults))
+		mux.HandleFunc("DELETE /admin/faults", clearFaults(options.Faults))
+	}
 	if options.Change != nil {
 		mux.HandleFunc("POST /admin/add-node", addNode(options.Change))
 		mux.HandleFunc("POST /admin/remove-node", removeNode(options.Change))
@@ -50,7 +58,7 @@ func newHandler(options Options) http.Handler {
 
 func index(profiles bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "chronik\n\n/metrics\n/healthz\n/readyz\n/admin/health\n/admin/status\n")
+		fmt.Fprint(w, "chronik\n\n/metrics\n/healthz\n/readyz\n/admin/health\n/admin/status\n/admin/tree\n")
 		if profiles {
 			fmt.Fprintln(w, "/debug/pprof/")
 		}

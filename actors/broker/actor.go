@@ -101,7 +101,7 @@ func Spec(system *kit.System, options Options, fail func(error)) kit.Spec {
 			}
 			a.report = &report{
 				node: options.Config.NodeID, begun: system.Now(), current: a.current, table: a.table,
-				leaders: a.leaders, now: system.Now,
+				leaders: a.leaders, now: system.Now, tree: system.Tree,
 			}
 			a.report.state.Store(&reported{notReady: errStarting})
 			return a

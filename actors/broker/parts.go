@@ -280,6 +280,8 @@ func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
 		Status:   a.report.Status,
 		Cluster:  a.report.Cluster,
 		Change:   a.changer(c),
+		Tree:     a.report.Tree,
+		Faults:   a.options.Faults,
 		Owner:    c.Self(),
 		Log:      a.options.Log,
 	})

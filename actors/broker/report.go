@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chronik-go/chronik/actors/admin"
+	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/raftactor/link"
@@ -20,6 +21,7 @@ type report struct {
 	leaders *partition.Leaders
 	peers   atomic.Pointer[link.Peers] // nil in a cluster of one
 	now     func() time.Time
+	tree    func() []kit.Node
 	state   atomic.Pointer[reported]
 }
 
@@ -34,6 +36,9 @@ var errStarting = errors.New("the node is starting")
 
 // Ready returns nil while Kafka clients are served, else the reason.
 func (r *report) Ready() error { return r.state.Load().notReady }
+
+// Tree returns the actors that live, and the time.
+func (r *report) Tree() ([]kit.Node, time.Time) { return r.tree(), r.now() }
 
 // Status describes the node.
 func (r *report) Status() admin.Status {

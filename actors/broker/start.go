@@ -22,6 +22,8 @@ type Options struct {
 	Registry *prometheus.Registry // nil: one of its own
 	// Trace sees each message right before it is handled, in the turn of the actor. It is for tests.
 	Trace func(who kit.Address, message any)
+	// Faults makes actors fail on purpose; nil: none, unless the configuration has admin.faults.
+	Faults *kit.Faults
 }
 
 // Running is a node that serves.
@@ -43,8 +45,12 @@ func Start(ctx context.Context, options Options) (*Running, error) {
 	options.Registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r := &Running{failed: make(chan error, 1)}
+	if options.Faults == nil && options.Config.Admin.Faults {
+		options.Faults = new(kit.Faults)
+	}
 	r.system = kit.NewSystem(kit.SystemConfig{
-		Logger: options.Log, Metrics: options.Registry, Trace: options.Trace,
+		Logger: options.Log, Metrics: options.Registry, Trace: options.Trace, Faults: options.Faults,
+		SlowAfter: max(options.Config.Limits.HoldTime, 0), // unlimited is below 0
 		OnFailure: func(who kit.Address, reason any) { r.fail(fmt.Errorf("%s failed: %v", who.ID(), reason)) },
 	})
 	r.broker = r.system.Spawn("broker", Spec(r.system, options, r.fail))

@@ -122,6 +122,7 @@ type Limits struct {
 	PeerSilence      time.Duration `toml:"peer_silence" default:"500ms" help:"another node that is not heard of for so long is taken for dead; it is asked for a sign of life every 100 ms"`
 	CatchupRate      Size          `toml:"catchup_rate" default:"512MiB" help:"bytes per second that this node sends to all nodes together that copy what they lack"`
 	Catchups         int32         `toml:"catchups" default:"4" help:"such copies served at once; further ones wait"`
+	HoldTime         time.Duration `toml:"hold_time" default:"1s" help:"an actor that holds one message for so long is logged, once, and counted in chronik_actor_slow_total; unlimited looks at none"`
 	DrainTime        time.Duration `toml:"drain_time" default:"15s" help:"time for replies under way when the node is asked to stop"`
 }
 
@@ -142,4 +143,5 @@ type Memory struct {
 type Admin struct {
 	APIKey string `toml:"api_key" env:"CHRONIK_ADMIN_API_KEY" help:"key that calls which change something carry in X-API-Key; without one they are taken from loopback only"`
 	Pprof  bool   `toml:"pprof" default:"false" help:"serve /debug/pprof"`
+	Faults bool   `toml:"faults" default:"false" help:"serve /admin/faults, which makes actors of this node fail on purpose; for tests only"`
 }

@@ -133,6 +133,7 @@ func (v validator) limits(c *Config) {
 	v.duration("limits.request_time", l.RequestTime, time.Millisecond, false)
 	v.size("limits.fetch_bytes", l.FetchBytes, 1<<10, math.MaxInt32)
 	v.number("limits.fetch_sessions", int64(l.FetchSessions), 0, math.MaxInt32)
+	v.duration("limits.hold_time", l.HoldTime, 10*time.Millisecond, true)
 	v.duration("limits.drain_time", l.DrainTime, 0, false)
 	v.size("limits.peer_queue", l.PeerQueue, smallestQueue, math.MaxInt64)
 	v.duration("limits.peer_silence", l.PeerSilence, shortestSilence, false)

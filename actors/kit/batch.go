@@ -16,6 +16,8 @@ type batch struct {
 	Messages []any
 	limit    int
 	handled  int // messages that All has passed
+	trap     *trap
+	trapAt   int // the message that the trap waits for
 }
 
 // BatchOf returns a Batch of the messages, for tests of code that takes one.
@@ -26,6 +28,9 @@ func BatchOf(messages ...any) Batch { return Batch{&batch{Messages: messages}} }
 func (b Batch) All() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for b.handled < len(b.Messages) {
+			if b.trap != nil && b.handled == b.trapAt && b.handled > 0 {
+				b.trap.spring()
+			}
 			if !yield(b.Messages[b.handled]) {
 				return
 			}
@@ -69,5 +74,5 @@ func (m *mailbox) handleBatch() {
 // endBatch keeps nothing alive that the turn was about.
 func (m *mailbox) endBatch() {
 	clear(m.batch.Messages)
-	m.batch.Messages = nil
+	m.batch.Messages, m.batch.trap = nil, nil
 }

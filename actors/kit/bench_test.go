@@ -34,7 +34,14 @@ func counter(mailbox kit.Mailbox, done chan<- struct{}) kit.Spec {
 
 // BenchmarkTell measures one message from the sender's call to the end of its handling, where one sender
 // runs ahead of one receiver.
-func BenchmarkTell(b *testing.B) {
+func BenchmarkTell(b *testing.B) { tell(b, newSystem) }
+
+// BenchmarkTellWatched is the same where somebody looks for actors that are slow.
+func BenchmarkTellWatched(b *testing.B) {
+	tell(b, func(testing.TB) *kit.System { return newWatchedSystem(b) })
+}
+
+func tell(b *testing.B, newSystem func(testing.TB) *kit.System) {
 	for name, mailbox := range map[string]kit.Mailbox{"OneByOne": kit.OneByOne, "Batched": kit.Batched(512)} {
 		b.Run(name, func(b *testing.B) {
 			done := make(chan struct{})
@@ -69,8 +76,18 @@ func BenchmarkTellFromMany(b *testing.B) {
 }
 
 // BenchmarkPingPong measures a message to an idle actor and the answer, two turns of two actors.
-func BenchmarkPingPong(b *testing.B) {
-	system := newSystem(b)
+func BenchmarkPingPong(b *testing.B) { pingPong(b, newSystem(b)) }
+
+// BenchmarkPingPongWatched is the same where somebody looks for actors that are slow.
+func BenchmarkPingPongWatched(b *testing.B) { pingPong(b, newWatchedSystem(b)) }
+
+func newWatchedSystem(b *testing.B) *kit.System {
+	s := kit.NewSystem(kit.SystemConfig{SlowAfter: time.Second})
+	b.Cleanup(s.Shutdown)
+	return s
+}
+
+func pingPong(b *testing.B, system *kit.System) {
 	done := make(chan struct{})
 	var left int
 	message := &number{}

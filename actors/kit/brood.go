@@ -1,14 +1,23 @@
 package kit
 
+import "time"
+
 // brood is the table of an actor's living children. Most actors that have any have one or two: a Raft group
 // its applier, a connection the requests under way. A map for these would take 300 bytes for each of ten
 // thousand groups, and would be the slower way to come and go for those that live for a request.
 //
 // The actor's turns write under the lock of its cell and read without it; all others read under it.
 type brood struct {
-	few      []*cell          // up to fewChildren
-	many     map[string]*cell // instead, once there have been more
-	failures map[string]int   // of children by name, at most failureNames
+	few      []*cell           // up to fewChildren
+	many     map[string]*cell  // instead, once there have been more
+	failures map[string]record // of children by name, at most failureNames
+}
+
+// record is what a parent remembers of the children of one name that failed.
+type record struct {
+	failures, restarts int
+	reason             string // of the last failure
+	at                 time.Time
 }
 
 const fewChildren = 8
@@ -27,6 +36,10 @@ func (b *brood) find(name string) *cell {
 }
 
 func (b *brood) add(child *cell) {
+	if one, failed := b.failures[child.name()]; failed {
+		one.restarts++
+		b.failures[child.name()] = one
+	}
 	if b.many == nil && len(b.few) < fewChildren {
 		b.few = append(b.few, child)
 		return
@@ -66,13 +79,16 @@ func (b *brood) all() []*cell {
 	return cells
 }
 
-// failed counts the failure of a child. What it remembers is bounded, since names may be new each time.
-func (b *brood) failed(name string) {
+// failed notes the failure of a child. What it remembers is bounded, since names may be new each time.
+func (b *brood) failed(name, reason string, at time.Time) {
 	if b.failures == nil {
-		b.failures = make(map[string]int)
+		b.failures = make(map[string]record)
 	}
-	if _, known := b.failures[name]; known || len(b.failures) < failureNames {
-		b.failures[name]++
+	one, known := b.failures[name]
+	if known || len(b.failures) < failureNames {
+		one.failures++
+		one.reason, one.at = reason, at
+		b.failures[name] = one
 	}
 }
 

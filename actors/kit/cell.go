@@ -56,6 +56,11 @@ type cell struct {
 	watchers []*cell
 	ended    bool
 	end      chan struct{} // made on demand
+
+	// What is rarely used comes last: sender and receiver share few cache lines as it is.
+	trap *trap // nil unless a fault is to strike within this turn; owned by the turns
+	born int64 // nanoseconds since the epoch
+	held held  // written by the turns, read by all
 }
 
 // nest hands a new child's cell to protoactor, whose Props are built for kinds of actors and not for single
@@ -94,7 +99,7 @@ func newCell(s *System, parent *cell, name string, spec Spec) *cell {
 	}
 	c := &cell{
 		system: s, parent: parent, kind: s.metrics.kind(name), number: s.spawned.Add(1),
-		create: spec.New, escalate: spec.Children == Escalate, log: &s.log,
+		born: s.clock.Now().UnixNano(), create: spec.New, escalate: spec.Children == Escalate, log: &s.log,
 	}
 	c.context.cell = c
 	if !reflect.ValueOf(spec.Log).IsZero() {

@@ -17,10 +17,21 @@ type Context struct {
 func (c *Context) Message() any { return c.message }
 
 // Self returns the actor's own address.
-func (c *Context) Self() Address { return Address{c.cell} }
+func (c *Context) Self() Address {
+	c.step()
+	return Address{c.cell}
+}
+
+// step is where a fault strikes in the middle of a turn: an actor does little without its Context.
+func (c *Context) step() {
+	if c.cell.trap != nil {
+		c.cell.trap.step()
+	}
+}
 
 // Parent returns who spawned the actor; zero at the top.
 func (c *Context) Parent() Address {
+	c.step()
 	if c.cell.parent == nil {
 		return Address{}
 	}
@@ -38,7 +49,10 @@ func (c *Context) Children() []Address {
 }
 
 // Spawn makes a child. A name that is taken is a bug; it is free again when Terminated has arrived.
-func (c *Context) Spawn(name string, spec Spec) Address { return Address{c.cell.spawn(name, spec)} }
+func (c *Context) Spawn(name string, spec Spec) Address {
+	c.step()
+	return Address{c.cell.spawn(name, spec)}
+}
 
 // Stop stops an actor after the message that it handles; what it has queued is refused.
 func (c *Context) Stop(a Address) {
@@ -72,10 +86,16 @@ func (c *Context) Unwatch(a Address) {
 }
 
 // Now returns the time of the system's clock.
-func (c *Context) Now() time.Time { return c.cell.system.clock.Now() }
+func (c *Context) Now() time.Time {
+	c.step()
+	return c.cell.system.clock.Now()
+}
 
 // Log returns the actor's logger.
-func (c *Context) Log() *zerolog.Logger { return c.cell.log }
+func (c *Context) Log() *zerolog.Logger {
+	c.step()
+	return c.cell.log
+}
 
 // System returns the system that the actor lives in.
 func (c *Context) System() *System { return c.cell.system }

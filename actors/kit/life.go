@@ -33,10 +33,14 @@ func (c *cell) handle(message any) {
 		return
 	}
 	c.context.message = message
-	if c.system.trace != nil {
-		c.system.trace(Address{c}, message)
+	if c.system.watchdog != nil {
+		c.held.note(c.system.watchdog.tick.Load(), message, &c.mailbox)
 	}
-	c.user.Receive(&c.context)
+	if c.system.hooks != nil {
+		c.system.hooks.handle(c, message)
+	} else {
+		c.user.Receive(&c.context)
+	}
 	c.context.message = nil
 }
 
@@ -81,8 +85,9 @@ func (c *cell) last(message any) {
 		return // New failed
 	}
 	c.context.message = message
-	if c.system.trace != nil {
-		c.system.trace(Address{c}, message)
+	if c.system.hooks != nil {
+		c.system.hooks.handle(c, message)
+		return
 	}
 	c.user.Receive(&c.context)
 }

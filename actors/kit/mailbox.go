@@ -50,6 +50,7 @@ type mailbox struct {
 	scheduled bool
 	suspended bool
 	closed    bool
+	taken     uint64 // messages that turns have taken out of incoming
 
 	urgent atomic.Bool // system is not empty; lets the consumer look without the lock
 
@@ -189,6 +190,7 @@ func (m *mailbox) refill() bool {
 		return false
 	}
 	m.current, m.incoming, m.next = m.incoming, kept(m.current, roomy), 0
+	m.taken += uint64(len(m.current))
 	return true
 }
 

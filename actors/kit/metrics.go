@@ -14,6 +14,7 @@ type metrics struct {
 	failures    *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
+	slow        *prometheus.CounterVec
 
 	mu    sync.RWMutex
 	kinds map[string]*kind
@@ -25,6 +26,7 @@ type kind struct {
 	failures    prometheus.Counter
 	refused     prometheus.Counter
 	deadLetters prometheus.Counter
+	slow        prometheus.Counter
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -39,6 +41,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			"Requests that kit answered in place of an actor that was gone, by kind."),
 		deadLetters: counter("chronik_actor_dead_letters_total",
 			"Messages to actors that were gone, by kind; requests are counted as refused."),
+		slow: counter("chronik_actor_slow_total",
+			"Messages that an actor held for longer than it should, by kind."),
 		kinds: make(map[string]*kind),
 	}
 	if registerer == nil {
@@ -48,6 +52,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	m.failures = register(registerer, m.failures)
 	m.refused = register(registerer, m.refused)
 	m.deadLetters = register(registerer, m.deadLetters)
+	m.slow = register(registerer, m.slow)
 	return m
 }
 
@@ -84,6 +89,7 @@ func (m *metrics) kind(name string) *kind {
 			failures:    m.failures.WithLabelValues(name),
 			refused:     m.refused.WithLabelValues(name),
 			deadLetters: m.deadLetters.WithLabelValues(name),
+			slow:        m.slow.WithLabelValues(name),
 		}
 		m.kinds[name] = k
 	}

@@ -30,7 +30,7 @@ func (c *cell) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who 
 		return
 	}
 	child.mailbox.PostSystemMessage(stopMessage)
-	c.countFailure(child.name())
+	c.noteFailure(child.name(), reason)
 	switch {
 	case c.phase != alive:
 	case c.escalate:
@@ -57,11 +57,17 @@ func (c *cell) reportPanic(reason, message any) {
 	c.system.reportPanic(c.log, c.kind, c.path(), reason, message)
 }
 
-// countFailure remembers how often the child of this name failed.
-func (c *cell) countFailure(name string) {
+// longestReason bounds what is remembered of a failure, in bytes; the log has all of it.
+const longestReason = 300
+
+// noteFailure remembers that the child of this name failed.
+func (c *cell) noteFailure(name string, reason any) {
+	text := fmt.Sprint(reason)
+	text = text[:min(len(text), longestReason)]
+	now := c.system.clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.children.failed(name)
+	c.children.failed(name, text, now)
 }
 
 // guardian supervises the actors at the top: there is nobody to tell but the hook.

@@ -26,6 +26,11 @@ type SystemConfig struct {
 	OnFailure func(who Address, reason any)
 	// Trace sees each message right before it is handled, in the turn of the actor. It is for simulations.
 	Trace func(who Address, message any)
+	// Faults makes actors fail on purpose; nil, which costs nothing: none ever does. It is for tests.
+	Faults *Faults
+	// SlowAfter is how long an actor may hold one message before that is logged and counted; 0: nobody
+	// looks. It works with the system's own Dispatcher only.
+	SlowAfter time.Duration
 	// ShutdownTimeout bounds Shutdown; 0 stands for 30 s.
 	ShutdownTimeout time.Duration
 }
@@ -42,7 +47,8 @@ type System struct {
 	clock      Clock
 	dispatcher Dispatcher
 	onFailure  func(who Address, reason any)
-	trace      func(who Address, message any)
+	hooks      *hooks // nil: handling a message is nothing but that
+	watchdog   *watchdog
 	patience   time.Duration
 	spawned    atomic.Uint64
 	closing    atomic.Bool
@@ -71,7 +77,7 @@ func NewSystem(config SystemConfig) *System {
 func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
 	s := &System{
 		actors: actors, log: config.Logger, metrics: newMetrics(config.Metrics), clock: config.Clock,
-		dispatcher: config.Dispatcher, onFailure: config.OnFailure, trace: config.Trace,
+		dispatcher: config.Dispatcher, onFailure: config.OnFailure, hooks: newHooks(config.Trace, config.Faults),
 		patience: config.ShutdownTimeout,
 	}
 	if config.Name != "" {
@@ -82,7 +88,12 @@ func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
 		s.clock = RealClock{}
 	}
 	if s.dispatcher == nil {
-		s.dispatcher = &workers{}
+		own := &workers{}
+		if config.SlowAfter > 0 {
+			s.watchdog = newWatchdog(s, own, config.SlowAfter)
+			own.watchdog = s.watchdog
+		}
+		s.dispatcher = own
 	}
 	if s.patience == 0 {
 		s.patience = defaultShutdownTimeout

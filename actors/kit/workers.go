@@ -20,26 +20,42 @@ type workers struct {
 	least    int         // how many have been free all the time since the last sweep
 	sweeper  *time.Timer // nil while nobody is free
 	finished bool
+
+	watchdog *watchdog            // nil: nobody looks
+	all      map[*worker]struct{} // while somebody looks
 }
 
 // worker waits for a turn. The channel holds one, so that handing it over never blocks; nil ends it.
-type worker struct{ turns chan func() }
+type worker struct {
+	turns chan func()
+
+	// What the watchdog looks at, under the lock of the workers.
+	who    Address // whose turn it is; zero while it is free
+	number uint64  // of the turn
+	seen   sight
+}
 
 // turns is a queue.
 type turns struct {
-	list []func()
+	list []task
 	head int
 }
 
-func (q *turns) push(turn func()) { q.list = append(q.list, turn) }
+// task is a turn and whose it is.
+type task struct {
+	who  Address
+	turn func()
+}
 
-// pop returns the oldest, or nil.
-func (q *turns) pop() func() {
+func (q *turns) push(one task) { q.list = append(q.list, one) }
+
+// pop returns the oldest, or one without a turn.
+func (q *turns) pop() task {
 	if q.head == len(q.list) {
-		return nil
+		return task{}
 	}
 	turn := q.list[q.head]
-	q.list[q.head] = nil
+	q.list[q.head] = task{}
 	if q.head++; q.head == len(q.list) || q.head >= 1024 && q.head > len(q.list)/2 {
 		left := copy(q.list, q.list[q.head:])
 		clear(q.list[left:])
@@ -62,39 +78,58 @@ const (
 )
 
 // Schedule implements Dispatcher.
-func (p *workers) Schedule(_ Address, turn func()) {
-	w, wait := p.take(turn)
+func (p *workers) Schedule(who Address, turn func()) {
+	w, fresh := p.take(task{who, turn})
 	switch {
-	case wait:
-	case w != nil:
-		w.turns <- turn
-	default:
-		w = &worker{turns: make(chan func(), 1)}
+	case w == nil:
+	case fresh:
 		go w.run(p, turn)
+	default:
+		w.turns <- turn
 	}
 }
 
 // Throughput implements Dispatcher.
 func (p *workers) Throughput() int { return throughput }
 
-// take returns a free worker for a turn, or nil where a new one is needed, or lets the turn wait.
-func (p *workers) take(turn func()) (w *worker, wait bool) {
+// take returns a free worker for a turn, or a fresh one that is to be started, or lets the turn wait and
+// returns none.
+func (p *workers) take(one task) (w *worker, fresh bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.busy == maxBusy {
-		p.waiting.push(turn)
-		return nil, true
+		p.waiting.push(one)
+		return nil, false
 	}
 	p.busy++
 	last := len(p.free) - 1
 	if last < 0 {
-		return nil, false
+		w = &worker{turns: make(chan func(), 1)}
+		p.begin(w, one.who)
+		return w, true
 	}
 	w = p.free[last]
 	p.free[last] = nil
 	p.free = p.free[:last]
 	p.least = min(p.least, last)
+	p.begin(w, one.who)
 	return w, false
+}
+
+// begin notes whose turn a worker has. The lock is held.
+func (p *workers) begin(w *worker, who Address) {
+	if p.watchdog == nil {
+		return
+	}
+	if p.all == nil {
+		p.all = make(map[*worker]struct{})
+	}
+	if w.number == 0 {
+		p.all[w] = struct{}{}
+	}
+	w.who = who
+	w.number++
+	p.watchdog.wake()
 }
 
 func (w *worker) run(p *workers, turn func()) {
@@ -117,11 +152,16 @@ func (w *worker) run(p *workers, turn func()) {
 func (p *workers) next(w *worker) (turn func(), wanted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if turn = p.waiting.pop(); turn != nil {
-		return turn, true
+	if one := p.waiting.pop(); one.turn != nil {
+		p.begin(w, one.who)
+		return one.turn, true
 	}
 	p.busy--
-	return nil, p.keep(w)
+	w.who = Address{}
+	if wanted = p.keep(w); !wanted {
+		delete(p.all, w)
+	}
+	return nil, wanted
 }
 
 // keep makes a worker free, or returns false if it is not wanted. The lock is held.
@@ -156,6 +196,7 @@ func (p *workers) sweep() {
 func (p *workers) dismiss(n int) {
 	for _, w := range p.free[:n] {
 		w.turns <- nil
+		delete(p.all, w)
 	}
 	left := copy(p.free, p.free[n:])
 	clear(p.free[left:])
@@ -170,5 +211,8 @@ func (p *workers) finish() {
 	p.dismiss(len(p.free))
 	if p.sweeper != nil {
 		p.sweeper.Stop()
+	}
+	if p.watchdog != nil {
+		p.watchdog.stop()
 	}
 }

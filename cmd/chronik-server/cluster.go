@@ -46,8 +46,25 @@ const (
 	changeEvery = 500 * time.Millisecond
 )
 
-// cluster runs one of the cluster commands and returns the exit status.
-func cluster(p process, line *commandLine, command string) int {
+// asking is a command that asks the HTTP listener of a node.
+type asking func(context.Context, *adminClient, io.Writer) error
+
+// asking returns the command to run, nil for one that asks nobody.
+func (line *commandLine) asking(command string) asking {
+	return map[string]asking{
+		"cluster status":           line.Cluster.Status.run,
+		"cluster add-node <id>":    line.Cluster.AddNode.run,
+		"cluster remove-node <id>": line.Cluster.RemoveNode.run,
+		"cluster rebalance":        line.Cluster.Rebalance.run,
+		"tree":                     line.Tree.run,
+		"fault add <path>":         line.Fault.Add.run,
+		"fault list":               line.Fault.List.run,
+		"fault clear":              line.Fault.Clear.run,
+	}[command]
+}
+
+// ask runs a command that asks a node and returns the exit status.
+func ask(p process, line *commandLine, command asking) int {
 	settings, _, err := line.settings(p.environ)
 	if err != nil {
 		printSettingsError(p.stderr, err)
@@ -67,13 +84,7 @@ func cluster(p process, line *commandLine, command string) int {
 		case <-ctx.Done():
 		}
 	}()
-	commands := map[string]func(context.Context, *adminClient, io.Writer) error{
-		"cluster status":           line.Cluster.Status.run,
-		"cluster add-node <id>":    line.Cluster.AddNode.run,
-		"cluster remove-node <id>": line.Cluster.RemoveNode.run,
-		"cluster rebalance":        line.Cluster.Rebalance.run,
-	}
-	if err := commands[command](ctx, node, p.stdout); err != nil {
+	if err := command(ctx, node, p.stdout); err != nil {
 		fmt.Fprintf(p.stderr, "chronik-server: %v\n", err)
 		return exitFailed
 	}

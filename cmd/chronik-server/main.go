@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -27,6 +26,8 @@ type commandLine struct {
 
 	Start   startCommand   `cmd:"" help:"Run a node until SIGTERM or SIGINT."`
 	Cluster clusterCommand `cmd:"" help:"Look at a cluster or change its nodes."`
+	Tree    treeCommand    `cmd:"" help:"Draw the live supervision tree of a node."`
+	Fault   faultCommand   `cmd:"" help:"Make actors of a test node fail."`
 	Version versionCommand `cmd:"" help:"Print what this binary was built from."`
 }
 
@@ -81,8 +82,9 @@ func run(p process) int {
 	case parsed.Command() == "version":
 		fmt.Fprintln(p.stdout, admin.ReadBuild())
 		return exitOK
-	case strings.HasPrefix(parsed.Command(), "cluster "):
-		return cluster(p, &line, parsed.Command())
+	}
+	if command := line.asking(parsed.Command()); command != nil {
+		return ask(p, &line, command)
 	}
 	return start(p, &line)
 }
@@ -90,7 +92,9 @@ func run(p process) int {
 // settings merges the sources. Errors are ready to print.
 func (line *commandLine) settings(environ []string) (config.Config, []string, error) {
 	source := config.Source{Path: config.Path(environ), Environ: environ, Flags: make(map[string]string)}
-	for _, path := range []*string{line.Start.Config, line.Cluster.Config} { // of one command, so at most one
+	for _, path := range []*string{
+		line.Start.Config, line.Cluster.Config, line.Tree.Config, line.Fault.Config,
+	} { // of one command, so at most one
 		if path != nil {
 			source.Path = *path
 		}

@@ -42,6 +42,7 @@ var ladder = [][]string{
 	{"storage/wal", "storage/partitionlog", "storage/datadir"},
 	{"storage/vfs"},
 	{"actors/kit"},
+	{"actors/memnet"},
 	{"protocol/batch"},
 	{"protocol"},
 	{"actors"}, // the drawing, no code
