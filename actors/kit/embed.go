@@ -69,7 +69,8 @@ type door struct {
 	embedding Embedding
 	system    *System
 	root      Address
-	reason    any // why the root has failed
+	reason    any  // why the root has failed
+	closing   bool // the host ends this life, or begins another one when the root is gone
 }
 
 // ended says that the tree cannot go on.
@@ -108,6 +109,7 @@ func (d *door) open(c actor.Context) {
 // close lets the workers go as soon as they are free. What is still to be done, the end of the tree among it,
 // is done by others that live for one turn.
 func (d *door) close() {
+	d.closing = true
 	if d.system == nil {
 		return
 	}
@@ -131,7 +133,7 @@ func (d *door) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, who *acto
 func (d *door) onTerminated(c actor.Context, m *actor.Terminated) {
 	root := d.root.cell()
 	switch {
-	case root == nil || m.Who.Id != root.pid.Id:
+	case d.closing || root == nil || m.Who.Id != root.pid.Id:
 	case d.reason != nil:
 		panic(fmt.Errorf("%s failed: %v", m.Who.Id, d.reason))
 	default:
