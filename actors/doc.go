@@ -27,7 +27,12 @@
 //	│     ├─ write-<id>        one per produce request: gathers answers, owns the deadline
 //	│     ├─ fetch-<id>        one as soon as the client fetches: sessions, reads, waiting fetches
 //	│     └─ call-<id>         one per request that waits for other actors or for the disk
-//	└─ admin                   HTTP: metrics, health, status
+//	├─ local                   actors of the same process: records and requests without a socket
+//	│  ├─ write-<id>           one per produce: the same as that of a connection
+//	│  ├─ call-<id>            one per request that waits for other actors or for the disk
+//	│  └─ pull-<id>            one per fetch or watch: takes records apart
+//	│     └─ fetch-<id>        reads and waits, the same as that of a connection
+//	└─ admin                   HTTP: metrics, health, status, the tree
 //
 // # Who repairs what
 //
@@ -35,6 +40,7 @@
 //	write, fetch, call         the client gets an error in the shape of its request; nobody else notices
 //	conn                       its socket closes; its requests end
 //	listener, admin            rebuilt with growing back-off
+//	local, pull                who waits is told; local is rebuilt
 //	applier or group           both are stopped and rebuilt from the write-ahead log, 5 times in 30 s; then
 //	                           that replica goes offline with an error line and the rest works on
 //	partition                  rebuilt; waiting fetches look again

@@ -31,6 +31,7 @@ const (
 	nameGroups       = "groups"
 	nameTransactions = "transactions"
 	nameListener     = "listener-kafka"
+	nameLocal        = "local"
 	nameAdmin        = "admin"
 )
 
@@ -43,8 +44,12 @@ const (
 	maxNamed = 10
 )
 
-// errStopping answers who waits for a node that is being stopped.
-var errStopping = errors.New("the node is stopping")
+var (
+	// errStopping answers who waits for a node that is being stopped.
+	errStopping = errors.New("the node is stopping")
+	// errNotServing answers who asks a node that does not serve yet, or no longer.
+	errNotServing = fmt.Errorf("the node does not serve: %w", kit.ErrStopped)
+)
 
 // Actor is the root of the tree. See the package comment for its card.
 type Actor struct {
@@ -65,12 +70,16 @@ type Actor struct {
 	http     net.Addr
 	endpoint image.Endpoint
 	waiting  []Await
+	unexport func() // takes the metrics out of the host's registry; nil while they are not there
 	restarts map[string]*kit.Restarts
 	caughtUp bool // the image has all that was committed before this start
 	electing bool // the partitions that exist are getting their leaders
 	stopping *Stop
 	draining bool // requests under way and checkpoints come before the stop
 	err      error
+
+	subscribers []Subscribe
+	told        bool // the subscribers know of the end
 }
 
 // phase is how far the node has come.
@@ -90,12 +99,18 @@ const (
 	failed
 )
 
-// Spec returns how to spawn a node. fail is called when the node has to stop by itself.
+// Spec returns how to spawn a node below an actor of kit. fail is called when the node has to stop by itself.
 func Spec(system *kit.System, options Options, fail func(error)) kit.Spec {
+	options.complete()
+	return spec(system, options, fail, nil)
+}
+
+// spec is the same with what is wrong with the configuration.
+func spec(system *kit.System, options Options, fail func(error), wrong error) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor {
 			a := &Actor{
-				system: system, options: options, fail: fail,
+				system: system, options: options, fail: fail, err: wrong,
 				current: metadata.NewCurrent(), table: partition.NewTable(), leaders: partition.NewLeaders(),
 				restarts: map[string]*kit.Restarts{},
 			}
@@ -145,6 +160,16 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onRebuild(c, m)
 	case Stop:
 		a.onStop(c, m)
+	case Subscribe:
+		a.onSubscribe(c, m)
+	case Unsubscribe:
+		a.onUnsubscribe(m)
+	case partitions.Moved:
+		a.onMoved(m)
+	case Produce, Request, Fetch, Watch, Next, Unwatch:
+		a.pass(c, m)
+	case kit.Stopping:
+		a.onStopping()
 	case raftactor.Resigned:
 		a.onResigned(c, m)
 	case listener.Drained:
@@ -155,6 +180,10 @@ func (a *Actor) Receive(c *kit.Context) {
 }
 
 func (a *Actor) onStarted(c *kit.Context) {
+	if wrong := a.err; wrong != nil {
+		a.onFatal(c, wrong)
+		return
+	}
 	a.spawn(c, nameStorage)
 }
 
@@ -171,7 +200,7 @@ func (a *Actor) onStorageOpened(c *kit.Context, m storage.Opened) {
 	}
 	for _, name := range []string{
 		nameRaft, nameMetadata, namePartitions, nameBrokers, nameGroups, nameTransactions, nameListener,
-		nameAdmin,
+		nameLocal, nameAdmin,
 	} {
 		a.spawn(c, name)
 	}
@@ -264,7 +293,21 @@ func (a *Actor) serve(c *kit.Context) {
 	a.phase = serving
 	c.Self().Child(nameListener).Tell(listener.Open{})
 	a.publish(nil)
+	a.export(c)
 	a.answer(Ready{Kafka: a.kafka, Admin: a.http})
+	a.tell(Ready{Kafka: a.kafka, Admin: a.http})
+}
+
+// export shows the metrics in the registry of the host. A host that cannot show them is no reason to stop.
+func (a *Actor) export(c *kit.Context) {
+	if a.options.Metrics == nil {
+		return
+	}
+	end, err := export(a.options.Registry, a.options.Metrics, a.options.Config.NodeID)
+	if err != nil {
+		c.Log().Error().Err(err).Msg("the metrics of this node do not fit the registry of the host")
+	}
+	a.unexport = end
 }
 
 // onAdminFailed stops a node that was told to serve HTTP and cannot; later it only says so.
@@ -308,6 +351,7 @@ func (a *Actor) onFatal(c *kit.Context, err error) {
 	a.phase, a.err = failed, err
 	a.publish(err)
 	a.answer(Ready{Err: err})
+	a.tell(Failed{Err: err})
 	a.fail(err)
 	c.Stop(c.Self().Child(nameListener))
 	a.maybeStopped(c)

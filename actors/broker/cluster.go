@@ -47,7 +47,7 @@ func (a *Actor) joinNetwork() error {
 	})
 	one.peers = link.NewPeers(one.self, link.Options{
 		Queue: int64(settings.Limits.PeerQueue), Silence: settings.Limits.PeerSilence,
-		TLS: one.tls, Metrics: a.options.Registry,
+		TLS: one.tls, Metrics: a.options.Registry, Dial: a.options.dial(),
 	})
 	a.cluster = one
 	return nil
@@ -75,7 +75,8 @@ func (a *Actor) network(c *kit.Context) *raftactor.Network {
 	return &raftactor.Network{
 		Peers: a.cluster.peers, Nodes: a.cluster.nodes, Fetches: int64(settings.Limits.Catchups),
 		Server: server.Config{
-			Address: settings.Bind.Raft, Self: a.cluster.self, TLS: a.cluster.tls, Log: a.options.Log,
+			Listen: a.options.listen(), Address: settings.Bind.Raft, Self: a.cluster.self, TLS: a.cluster.tls,
+			Log:   a.options.Log,
 			Known: a.known(), Rate: int(settings.Limits.CatchupRate), CatchUps: int(settings.Limits.Catchups),
 			Services: map[link.Service]kit.Address{
 				link.ServiceMetadata: c.Self().Child(nameMetadata),

@@ -18,6 +18,7 @@ import (
 	"github.com/chronik-go/chronik/actors/groups/consumers"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/listener"
+	"github.com/chronik-go/chronik/actors/local"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	kafka "github.com/chronik-go/chronik/actors/metadata/image/config"
@@ -127,6 +128,11 @@ func (a *Actor) spawn(c *kit.Context, name string) {
 		c.Spawn(name, a.transactionsSpec(c))
 	case nameListener:
 		c.Spawn(name, a.listenerSpec(c))
+	case nameLocal:
+		c.Spawn(name, local.Spec(local.Options{
+			Env: a.shared.Env, Sessions: a.shared.Sessions, Budget: a.shared.Budget, Listener: listenerName,
+			Log: a.options.Log,
+		}))
 	case nameAdmin:
 		if a.options.Config.Bind.Metrics != "" {
 			c.Spawn(name, a.adminSpec(c))
@@ -202,6 +208,7 @@ func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 		Configure: func(i *image.Image, topic *image.Topic) *partition.Config {
 			return partition.ConfigOf(kafka.LayersOf(i, settings.NodeID, static, topic))
 		},
+		Moved:              c.Self(),
 		RetentionInterval:  settings.Log.RetentionCheckInterval,
 		ProducerExpiration: settings.Log.ProducerExpiration,
 		Cleaner: &cleaner.Options{
@@ -262,7 +269,7 @@ func (a *Actor) listenerSpec(c *kit.Context) kit.Spec {
 	return listener.Spec(listener.Options{
 		Name: listenerName, Address: address, MaxConnections: int(a.options.Config.Limits.Connections),
 		MaxPerHost: int(a.options.Config.Limits.Connections), Held: true,
-		Events: c.Self(), Shared: a.shared, Log: a.options.Log,
+		Events: c.Self(), Shared: a.shared, Log: a.options.Log, Listen: a.options.listen(),
 	})
 }
 
@@ -281,6 +288,7 @@ func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
 		Cluster:  a.report.Cluster,
 		Change:   a.changer(c),
 		Tree:     a.report.Tree,
+		Listen:   a.options.listen(),
 		Faults:   a.options.Faults,
 		Owner:    c.Self(),
 		Log:      a.options.Log,
@@ -292,8 +300,9 @@ func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
 func advertised(settings config.Config, bound net.Addr) image.Endpoint {
 	host, text, _ := net.SplitHostPort(settings.Advertise.Kafka) // the configuration was validated
 	port, _ := strconv.Atoi(text)
-	if tcp, ok := bound.(*net.TCPAddr); ok && port == 0 {
-		port = tcp.Port
+	if port == 0 {
+		_, text, _ = net.SplitHostPort(bound.String()) // it comes from a listener
+		port, _ = strconv.Atoi(text)
 	}
 	return image.Endpoint{Listener: listenerName, Host: host, Port: int32(port), SecurityProtocol: "PLAINTEXT"}
 }

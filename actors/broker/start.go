@@ -5,26 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/rs/zerolog"
 
-	"github.com/chronik-go/chronik/actors/config"
 	"github.com/chronik-go/chronik/actors/kit"
-	"github.com/chronik-go/chronik/storage/vfs"
 )
-
-// Options is what a node is made of. Only Config is needed.
-type Options struct {
-	Config   config.Config
-	Log      zerolog.Logger
-	FS       vfs.FS               // nil: that of the operating system
-	Registry *prometheus.Registry // nil: one of its own
-	// Trace sees each message right before it is handled, in the turn of the actor. It is for tests.
-	Trace func(who kit.Address, message any)
-	// Faults makes actors fail on purpose; nil: none, unless the configuration has admin.faults.
-	Faults *kit.Faults
-}
 
 // Running is a node that serves.
 type Running struct {
@@ -36,24 +20,16 @@ type Running struct {
 
 // Start builds a node and returns when it serves, or why it cannot. The context bounds the start only.
 func Start(ctx context.Context, options Options) (*Running, error) {
-	if options.FS == nil {
-		options.FS = vfs.OS()
-	}
-	if options.Registry == nil {
-		options.Registry = prometheus.NewRegistry()
-	}
+	options.complete()
 	options.Registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r := &Running{failed: make(chan error, 1)}
-	if options.Faults == nil && options.Config.Admin.Faults {
-		options.Faults = new(kit.Faults)
+	system := options.system()
+	system.OnFailure = func(who kit.Address, reason any) {
+		r.fail(fmt.Errorf("%s failed: %v", who.ID(), reason))
 	}
-	r.system = kit.NewSystem(kit.SystemConfig{
-		Logger: options.Log, Metrics: options.Registry, Trace: options.Trace, Faults: options.Faults,
-		SlowAfter: max(options.Config.Limits.HoldTime, 0), // unlimited is below 0
-		OnFailure: func(who kit.Address, reason any) { r.fail(fmt.Errorf("%s failed: %v", who.ID(), reason)) },
-	})
-	r.broker = r.system.Spawn("broker", Spec(r.system, options, r.fail))
+	r.system = kit.NewSystem(system)
+	r.broker = r.system.Spawn(options.Name, Spec(r.system, options, r.fail))
 	ready, err := kit.Ask[Ready](ctx, r.system, r.broker, func(replyTo kit.Address) any {
 		return Await{ReplyTo: replyTo}
 	})
@@ -97,6 +73,12 @@ func (r *Running) AdminAddr() string {
 
 // Done gets one value when the node has to stop by itself.
 func (r *Running) Done() <-chan error { return r.failed }
+
+// System returns what the actors of the node live in: with it, kit.Ask asks Broker.
+func (r *Running) System() *kit.System { return r.system }
+
+// Broker returns the address of the root, which takes the messages of this package.
+func (r *Running) Broker() kit.Address { return r.broker }
 
 // Tree returns the live supervision tree.
 func (r *Running) Tree() []kit.Node { return r.system.Tree() }

@@ -12,8 +12,8 @@ import (
 
 // leaving is the order in which the parts stop: those who ask before those who answer.
 var leaving = []string{
-	nameListener, nameAdmin, nameGroups, nameTransactions, nameBrokers, namePartitions, nameMetadata, nameRaft,
-	nameStorage,
+	nameListener, nameLocal, nameAdmin, nameGroups, nameTransactions, nameBrokers, namePartitions, nameMetadata,
+	nameRaft, nameStorage,
 }
 
 // onStop begins an orderly stop: requests under way first, then a checkpoint so that the next start has
@@ -89,6 +89,28 @@ func (a *Actor) maybeStopped(c *kit.Context) {
 	if err != nil {
 		err = fmt.Errorf("the node had failed: %w", err)
 	}
-	a.stopping.ReplyTo.Tell(Stopped{Err: err})
+	a.end(Stopped{Err: err})
 	c.Stop(c.Self())
+}
+
+// end tells everybody that the node has stopped, once.
+func (a *Actor) end(stopped Stopped) {
+	if a.unexport != nil {
+		a.unexport()
+		a.unexport = nil
+	}
+	if a.stopping != nil {
+		a.stopping.ReplyTo.Tell(stopped)
+		a.stopping = nil
+	}
+	if !a.told {
+		a.told = true
+		a.tell(stopped)
+	}
+}
+
+// onStopping also comes when the node was stopped from above, or has failed.
+func (a *Actor) onStopping() {
+	a.answer(Ready{Err: errStopping})
+	a.end(Stopped{Err: a.err})
 }

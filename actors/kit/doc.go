@@ -43,17 +43,18 @@
 //
 // # Looking in from outside
 //
-// System.Tree shows what lives: what each actor does, how much waits for it, why it failed last. With SlowAfter
-// an actor that holds one message for longer is logged, once, with its path and the type of the message,
-// and counted, also if it never lets go. With Faults any actor can be made to panic, stall or lose a message, before,
-// in the middle of or after handling it: how the supervision above is tested. A system without faults pays one
-// comparison with nil per message for them, and watching costs two loads and two comparisons.
+// System.Tree shows what lives: what each actor does, how much waits for it, why it failed last. With
+// SlowAfter an actor that holds one message for longer is logged, once, with its path and the type of the
+// message, and counted, also if it never lets go. With Faults any actor can be made to panic, stall or lose a
+// message, before, in the middle of or after handling it: how the supervision above is tested. A system
+// without faults pays one comparison with nil per message for them, and watching costs two loads and two
+// comparisons.
 //
 // # Under somebody else's actors
 //
-// Embedding.Props makes a tree that a host application spawns below any actor of its own protoactor system. The
-// actor that the host gets is a door: it passes messages on, stops with the tree and fails with it, so that the
-// host's supervisor decides about a tree that cannot go on.
+// Embedding.Props makes a tree that a host application spawns below any actor of its own protoactor system.
+// The actor that the host gets is a door: it passes messages on, stops with the tree and fails with it, so
+// that the host's supervisor decides about a tree that cannot go on.
 //
 // # Rules
 //

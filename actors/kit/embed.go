@@ -18,11 +18,10 @@ type (
 
 // Embedding says how a tree lives below an actor of a host application.
 type Embedding struct {
-	System SystemConfig
-	Name   string // of the root, below the actor of the host
-	// Root returns the root of a new life. fail ends that life: the actor of the host fails with the error,
-	// and whoever supervises it decides.
-	Root func(s *System, fail func(error)) Spec
+	Name string // of the root, below the actor of the host
+	// Live returns what a new life is made of: its system and, in that, its root. fail ends the life: the
+	// actor of the host fails with the error, and whoever supervises it decides.
+	Live func(fail func(error)) (SystemConfig, func(*System) Spec)
 }
 
 // Asking is a message that wants an answer. When an actor of the host requests it of an embedded tree and it
@@ -95,9 +94,9 @@ func (d *door) Receive(c actor.Context) {
 
 func (d *door) open(c actor.Context) {
 	host, self := c.ActorSystem(), c.Self()
-	s := Attach(host, d.embedding.System)
-	spec := d.embedding.Root(s, func(err error) { host.Root.Send(self, ended{err}) })
-	one := newCell(s, nil, d.embedding.Name, spec)
+	config, root := d.embedding.Live(func(err error) { host.Root.Send(self, ended{err}) })
+	s := Attach(host, config)
+	one := newCell(s, nil, d.embedding.Name, root(s))
 	s.top.nest = newNest()
 	s.top.hatch(one, func(props *actor.Props) (*actor.PID, error) {
 		return c.SpawnNamed(props, d.embedding.Name)

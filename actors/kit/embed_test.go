@@ -33,11 +33,10 @@ func newHost(t *testing.T) *actor.ActorSystem {
 // embedded is a tree of a root with one child. Its lives are counted by what lives tells.
 func embedded(lives chan kit.Address, fails *func(error)) kit.Embedding {
 	return kit.Embedding{
-		System: kit.SystemConfig{SlowAfter: time.Minute},
-		Name:   "root",
-		Root: func(_ *kit.System, fail func(error)) kit.Spec {
+		Name: "root",
+		Live: func(fail func(error)) (kit.SystemConfig, func(*kit.System) kit.Spec) {
 			*fails = fail
-			return spec(func(c *kit.Context) {
+			root := spec(func(c *kit.Context) {
 				switch m := c.Message().(type) {
 				case kit.Started:
 					c.Spawn("child", spec(server))
@@ -50,6 +49,7 @@ func embedded(lives chan kit.Address, fails *func(error)) kit.Embedding {
 					}
 				}
 			})
+			return kit.SystemConfig{SlowAfter: time.Minute}, func(*kit.System) kit.Spec { return root }
 		},
 	}
 }

@@ -28,7 +28,9 @@ type Options struct {
 	Held           bool   // bind at once, but accept only when told Open; clients wait in the backlog
 	Events         kit.Address
 	Shared         *conn.Shared
-	Log            zerolog.Logger
+	// Listen opens the address; nil: TCP.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	Log    zerolog.Logger
 }
 
 // Actor accepts connections at one address. See the package comment for its card.
@@ -50,6 +52,9 @@ type Actor struct {
 func Spec(options Options) kit.Spec {
 	if options.MaxConnections <= 0 {
 		options.MaxConnections = DefaultMaxConnections
+	}
+	if options.Listen == nil {
+		options.Listen = (&net.ListenConfig{KeepAliveConfig: keepAlive}).Listen
 	}
 	if options.MaxPerHost <= 0 {
 		options.MaxPerHost = DefaultMaxPerHost
@@ -91,8 +96,7 @@ func (a *Actor) Receive(c *kit.Context) {
 
 // onStarted binds the address, so that it is known and taken before anything is served there.
 func (a *Actor) onStarted(c *kit.Context) {
-	config := net.ListenConfig{KeepAliveConfig: keepAlive}
-	bound, err := config.Listen(context.Background(), "tcp", a.options.Address)
+	bound, err := a.options.Listen(context.Background(), "tcp", a.options.Address)
 	if err != nil {
 		a.options.Events.Tell(Bound{Name: a.options.Name, Err: err})
 		c.Stop(c.Self())

@@ -29,6 +29,8 @@ type Options struct {
 	Partition *partition.Options
 	// Configure derives the effective configuration of a topic from the image.
 	Configure func(*image.Image, *image.Topic) *partition.Config
+	// Moved is told Moved for each partition of the cluster; zero: nobody is.
+	Moved kit.Address
 	// RetentionInterval is the time between two retention sweeps.
 	RetentionInterval time.Duration
 	// ProducerExpiration is how long a silent producer is remembered; 0 for DefaultProducerExpiration.

@@ -15,7 +15,7 @@
 //	          partition.Deleted, sweep, Retain, group.Proposed, group.Transferred, raftactor.Stopped,
 //	          rebuild, clean, resubscribe, announce, doubt, balance, complete, link.Up, link.Down,
 //	          link.Noticed, link.Incoming, link.Returned
-//	sends     LeadersReady, partition.SetMembers, partition.Delete, group.Propose (retention, expiry),
+//	sends     LeadersReady, Moved, partition.SetMembers, partition.Delete, group.Propose (retention, expiry),
 //	          group.Transfer, metadata.Submit, link.Notice, link.Call, link.Answer
 //
 // The image says what should be here and the manager makes it so: it compares the topics of the image

@@ -41,6 +41,9 @@ func (a *Actor) count(c *kit.Context, topic *image.Topic) {
 		if !one.ready {
 			unready++
 		}
+		if known := a.options.Leaders.Of(p.Group); known.Node != partition.NoLeader {
+			a.tellMoved(p.Group, known)
+		}
 	}
 	a.awaiting.topicAdded(topic.ID, unready)
 	if unready > 0 {
@@ -109,6 +112,9 @@ func (a *Actor) learn(c *kit.Context, id wal.GroupID, next *partition.Leadership
 		return
 	}
 	a.recount(c, id, next)
+	if next.Node != before.Node || next.Epoch != before.Epoch || next.Ready != before.Ready {
+		a.tellMoved(id, next)
+	}
 	mine := next.Node == a.options.NodeID || next.Node == partition.NoLeader && before.Node == a.options.NodeID
 	if !mine || a.options.Peers == nil {
 		return
@@ -117,6 +123,17 @@ func (a *Actor) learn(c *kit.Context, id wal.GroupID, next *partition.Leadership
 		c.After(announceAfter, announce{})
 	}
 	a.news[id] = struct{}{}
+}
+
+// tellMoved says who leads a partition now.
+func (a *Actor) tellMoved(id wal.GroupID, l *partition.Leadership) {
+	one := a.spots[id]
+	if one == nil || a.options.Moved.IsZero() {
+		return
+	}
+	if topic := a.followed[one.topic]; topic != nil {
+		a.options.Moved.Tell(Moved{Topic: topic.Name, Partition: one.index, Leadership: l})
+	}
 }
 
 // recount tells those who wait for leaders when a partition gets or loses its own.

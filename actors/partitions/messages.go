@@ -5,6 +5,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/actors/partition"
 	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/wal"
 )
@@ -63,3 +64,10 @@ type complete struct{ group wal.GroupID }
 
 // resubscribe is the end of the wait for a new metadata actor.
 type resubscribe struct{}
+
+// Moved tells Options.Moved that a partition is led by another node, in another epoch, or is ready now.
+type Moved struct {
+	Topic      string
+	Partition  int32
+	Leadership *partition.Leadership
+}

@@ -31,7 +31,7 @@ func (p *Peers) CatchUp(ctx context.Context, node int32, group wal.GroupID, have
 		return nil, ErrDown
 	}
 	address, _ := one.address.Load().(string)
-	conn, err := connect(address, p.options.TLS)
+	conn, err := connect(address, &p.options)
 	if err != nil {
 		return nil, err
 	}

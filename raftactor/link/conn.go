@@ -51,17 +51,20 @@ func (c *connection) keep(socket net.Conn, err error) (net.Conn, error) {
 
 // connect returns a connection to an address, which is made when the first stream needs it and never again:
 // the back-off of gRPC is not ours.
-func connect(address string, config *tls.Config) (*connection, error) {
+func connect(address string, options *Options) (*connection, error) {
 	transport := insecure.NewCredentials()
-	if config != nil {
-		transport = credentials.NewTLS(config)
+	if options.TLS != nil {
+		transport = credentials.NewTLS(options.TLS)
 	}
-	dialer, c := net.Dialer{KeepAliveConfig: tcpKeepAlive}, &connection{}
+	dial, c := options.Dial, &connection{}
+	if dial == nil {
+		dial = (&net.Dialer{KeepAliveConfig: tcpKeepAlive}).DialContext
+	}
 	var err error
 	c.ClientConn, err = grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(transport),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			return c.keep(dialer.DialContext(ctx, "tcp", address))
+			return c.keep(dial(ctx, "tcp", address))
 		}),
 		grpc.WithDefaultCallOptions(
 			grpc.ForceCodecV2(wire.Codec{}),

@@ -53,7 +53,7 @@ func untilBeat() time.Duration {
 func (d *dialer) serve(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	conn, err := connect(d.address, d.peers.options.TLS)
+	conn, err := connect(d.address, &d.peers.options)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package link
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"maps"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -21,6 +23,8 @@ type Options struct {
 	Silence time.Duration         // without anything from a peer it counts as down; 0 for DefaultSilence
 	TLS     *tls.Config           // nil: no TLS; see LoadTLS
 	Metrics prometheus.Registerer // nil: no metrics
+	// Dial connects to a peer; nil: TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Defaults of Options.

@@ -9,8 +9,8 @@ const module = "github.com/chronik-go/chronik"
 var ladder = [][]string{
 	{"cmd/*"},
 	{"actors/broker"},
-	{"actors/listener", "actors/admin", "actors/config"},
-	{"actors/conn"},
+	{"actors/listener", "actors/admin", "actors/config", "actors/local"},
+	{"actors/conn", "actors/local/pull"},
 	{"actors/request/api"},
 	{"actors/request/write", "actors/request/fetch", "actors/request/call"},
 	{"actors/request"},

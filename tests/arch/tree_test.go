@@ -162,6 +162,7 @@ func startNode(ctx context.Context, t *testing.T, seen *kinds, peers []config.Pe
 		t.Errorf("start node %d: %v", self.ID, err)
 		return
 	}
+	embed(ctx, running)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()

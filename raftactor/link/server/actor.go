@@ -54,7 +54,11 @@ func (a *Actor) Receive(c *kit.Context) {
 
 // onStarted binds the address, which is immediate, and serves.
 func (a *Actor) onStarted(c *kit.Context) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", a.config.Address)
+	listen := a.config.Listen
+	if listen == nil {
+		listen = (&net.ListenConfig{}).Listen
+	}
+	listener, err := listen(context.Background(), "tcp", a.config.Address)
 	if err != nil {
 		a.config.Events.Tell(Bound{Err: err})
 		c.Stop(c.Self())

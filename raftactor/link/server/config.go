@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"net"
 
 	"github.com/rs/zerolog"
 	"go.etcd.io/raft/v3/raftpb"
@@ -21,6 +22,8 @@ const (
 
 // Config says how to serve the peers of this node.
 type Config struct {
+	// Listen opens the address; nil: TCP.
+	Listen  func(ctx context.Context, network, address string) (net.Listener, error)
 	Address string // host:port to listen at; port 0 takes a free one
 	Self    *link.Self
 	Peers   *link.Peers // the links the other way, which take pongs along; nil: every ping is answered by itself
