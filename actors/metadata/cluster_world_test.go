@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,7 @@ type cluster struct {
 	t          *testing.T
 	world      *kittest.Seeded
 	rng        *rand.Rand
+	reach      sync.RWMutex // guards nodes, cut and who is running: fetches look from goroutines of their own
 	nodes      map[int32]*member
 	cut        map[[2]int32]bool
 	configured []int32
@@ -127,7 +129,9 @@ func (w *cluster) startOn(id int32, fs *vfs.Mem) *member {
 		w.t.Fatal(err)
 	}
 	m.metadata = m.parent.Spawn(w.t, "metadata", spec)
+	w.reach.Lock()
 	w.nodes[id] = m
+	w.reach.Unlock()
 	if later {
 		for range w.rng.IntN(20) {
 			w.world.Step()
@@ -153,6 +157,8 @@ func (w *cluster) others(id int32) []int32 {
 }
 
 func (w *cluster) alive(a, b int32) bool {
+	w.reach.RLock()
+	defer w.reach.RUnlock()
 	return w.nodes[a] != nil && w.nodes[b] != nil && w.nodes[a].running && w.nodes[b].running &&
 		!w.cut[[2]int32{a, b}] && !w.cut[[2]int32{b, a}]
 }
@@ -197,7 +203,9 @@ func (w *cluster) wipe(id int32) {
 
 // halt makes a node silent. Its actors stay, and write to a disk that nobody looks at any more.
 func (m *member) halt() {
+	m.reach.Lock()
 	m.running = false
+	m.reach.Unlock()
 	for _, other := range m.others(m.id) {
 		m.unlinked(m.id, other)
 	}
@@ -206,11 +214,15 @@ func (m *member) halt() {
 // separate cuts the links between two nodes, or mends them.
 func (w *cluster) separate(a, b int32, cut bool) {
 	if cut {
+		w.reach.Lock()
 		w.cut[[2]int32{a, b}] = true
+		w.reach.Unlock()
 		w.unlinked(a, b)
 		return
 	}
+	w.reach.Lock()
 	delete(w.cut, [2]int32{a, b})
+	w.reach.Unlock()
 	w.linked(a, b)
 }
 
@@ -453,11 +465,14 @@ func (h *fakeHost) send(message any) {
 func (h *fakeHost) fetch(
 	ctx context.Context, node int32, _ wal.GroupID, have []byte,
 ) (applier.Source, error) {
-	if !h.running || !h.alive(h.id, node) {
+	h.reach.RLock()
+	running, from := h.running, h.nodes[node]
+	h.reach.RUnlock()
+	if !running || !h.alive(h.id, node) {
 		return nil, link.ErrDown
 	}
 	answers := make(chan applier.Shared, 1)
-	h.nodes[node].host.core.Tell(applier.Share{Have: have, ReplyTo: kit.AddressFor("share", func(message any) {
+	from.host.core.Tell(applier.Share{Have: have, ReplyTo: kit.AddressFor("share", func(message any) {
 		answers <- message.(applier.Shared)
 	})})
 	select {

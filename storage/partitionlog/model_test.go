@@ -18,7 +18,7 @@ import (
 func TestAgreesWithAModel(t *testing.T) {
 	seeds := uint64(1000)
 	if testing.Short() {
-		seeds = 100
+		seeds = 40
 	}
 	for seed := range seeds {
 		if err := runModel(t, seed); err != nil {

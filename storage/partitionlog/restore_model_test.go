@@ -23,7 +23,7 @@ import (
 func TestRestoresAgreeWithAModel(t *testing.T) {
 	seeds := uint64(600)
 	if testing.Short() {
-		seeds = 100
+		seeds = 40
 	}
 	total := map[string]int{}
 	for seed := range seeds {
