@@ -48,6 +48,12 @@ var groupSchemas = map[int16]*schema{
 	int16(kmsg.DescribeGroups): {5, []field{plain[string](text), boolean.from(3)}, nil},
 	int16(kmsg.ListGroups):     {3, []field{plain[string](text).from(4), plain[string](text).from(5)}, nil},
 	int16(kmsg.DeleteGroups):   {2, []field{plain[string](text)}, nil},
+	int16(kmsg.ConsumerGroupHeartbeat): {0, []field{
+		text, text, int32Of, nullText, nullText, int32Of, plain[string](text).nullable(0), nullText.from(1),
+		nullText,
+		listOf[kmsg.ConsumerGroupHeartbeatRequestTopic](uuid, plain[int32](int32Of)).nullable(0),
+	}, nil},
+	int16(kmsg.ConsumerGroupDescribe): {0, []field{plain[string](text), boolean}, nil},
 	int16(kmsg.OffsetDelete): {never, []field{
 		text, listOf[kmsg.OffsetDeleteRequestTopic](
 			text, listOf[kmsg.OffsetDeleteRequestTopicPartition](int32Of),

@@ -51,6 +51,8 @@ var served = []APIVersion{
 	{int16(kmsg.UnregisterBroker), 0, 0},
 	{int16(kmsg.DescribeTransactions), 0, 0},
 	{int16(kmsg.ListTransactions), 0, 2},
+	{int16(kmsg.ConsumerGroupHeartbeat), 0, 1},
+	{int16(kmsg.ConsumerGroupDescribe), 0, 1},
 	{int16(kmsg.DescribeTopicPartitions), 0, 0},
 }
 

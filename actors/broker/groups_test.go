@@ -209,6 +209,7 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 		kmsg.SyncGroup, kmsg.DescribeGroups, kmsg.ListGroups, kmsg.DeleteGroups, kmsg.OffsetDelete,
 		kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.EndTxn, kmsg.DescribeTransactions,
 		kmsg.ListTransactions,
+		kmsg.ConsumerGroupHeartbeat, kmsg.ConsumerGroupDescribe,
 	} {
 		for _, row := range protocol.Versions() {
 			for version := row.Min; row.Key == key.Int16() && version <= row.Max; version++ {
@@ -258,6 +259,12 @@ func aboutNobody(key kmsg.Key) kmsg.Request {
 	case *kmsg.DeleteGroupsRequest:
 		r.Groups = []string{"nobody"}
 		return r
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		r.Group, r.MemberID, r.MemberEpoch = "nobody", "who", 1
+		return r
+	case *kmsg.ConsumerGroupDescribeRequest:
+		r.Groups = []string{"nobody"}
+		return r
 	case *kmsg.OffsetDeleteRequest:
 		r.Group = "nobody"
 		return r
@@ -287,6 +294,11 @@ func aboutNobody(key kmsg.Key) kmsg.Request {
 // TestMembersShareThePartitions has members of a group come and go while records are produced: nothing is
 // left out, and what has been committed is the end of the log when all have left.
 func TestMembersShareThePartitions(t *testing.T) {
+	t.Run("classic", func(t *testing.T) { testSharing(t) })
+	t.Run("newer", func(t *testing.T) { testSharing(t, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())) })
+}
+
+func testSharing(t *testing.T, protocol ...kgo.Opt) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	n := startNode(t)
@@ -295,11 +307,11 @@ func TestMembersShareThePartitions(t *testing.T) {
 	const records = 200
 	for range 2 {
 		n.produceMany(ctx, records)
-		n.consume(ctx, seen, records/4).wait() // leaves in the middle
+		n.consume(ctx, seen, records/4, protocol...).wait() // leaves in the middle
 	}
 	var members []*member
 	for range 3 {
-		members = append(members, n.consume(ctx, seen, math.MaxInt))
+		members = append(members, n.consume(ctx, seen, math.MaxInt, protocol...))
 	}
 	n.produceMany(ctx, records)
 	eventually(ctx, t, "all records read", func() bool { return seen.count() == len(n.acked) })
@@ -347,12 +359,12 @@ type member struct {
 
 func (m *member) wait() { <-m.done }
 
-func (n *node) consume(ctx context.Context, seen *seen, most int) *member {
+func (n *node) consume(ctx context.Context, seen *seen, most int, protocol ...kgo.Opt) *member {
 	n.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.running.Addr()), kgo.ConsumeTopics("orders"),
+	client, err := kgo.NewClient(append(protocol, kgo.SeedBrokers(n.running.Addr()), kgo.ConsumeTopics("orders"),
 		kgo.ConsumerGroup("sharing"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(50*time.Millisecond), kgo.HeartbeatInterval(100*time.Millisecond),
-		kgo.DisableAutoCommit())
+		kgo.DisableAutoCommit())...)
 	if err != nil {
 		n.t.Fatal(err)
 	}

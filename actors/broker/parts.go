@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/chronik-go/chronik/actors/admin"
 	"github.com/chronik-go/chronik/actors/cleaner"
@@ -16,6 +17,7 @@ import (
 	"github.com/chronik-go/chronik/actors/groups"
 	"github.com/chronik-go/chronik/actors/groups/classic"
 	"github.com/chronik-go/chronik/actors/groups/consumers"
+	"github.com/chronik-go/chronik/actors/groups/modern"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/listener"
 	"github.com/chronik-go/chronik/actors/local"
@@ -231,6 +233,7 @@ func (a *Actor) partitionsSpec(c *kit.Context) kit.Spec {
 
 func (a *Actor) groupsSpec(c *kit.Context) kit.Spec {
 	settings := &a.options.Config.Groups
+	migration, _ := modern.ParseMigration(settings.ConsumerMigration) // it was checked to be known
 	return groups.Spec(groups.Options{
 		Table:    a.table,
 		Image:    a.current.Image,
@@ -241,6 +244,13 @@ func (a *Actor) groupsSpec(c *kit.Context) kit.Spec {
 				InitialDelay: settings.InitialRebalanceDelay, MaxSize: int(settings.MaxSize),
 				NewID: func() string { return uuid(crand.Reader) },
 			},
+			Modern: modern.Settings{
+				Session: settings.ConsumerSessionTime, Heartbeat: settings.ConsumerHeartbeat,
+				MaxSize: int(settings.ConsumerMaxSize), Assignors: strings.Split(settings.ConsumerAssignors, ","),
+				Migration: migration, ClassicMaxSize: int(settings.MaxSize),
+				NewID: func() string { return uuid(crand.Reader) },
+			},
+			Image:            a.current.Image,
 			Retention:        settings.OffsetsRetention,
 			MaxMetadataBytes: int(settings.OffsetMetadataBytes),
 		},

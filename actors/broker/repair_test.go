@@ -70,6 +70,7 @@ func startNodeIn(t *testing.T, dir string) *node {
 	settings.Log.RetentionCheckInterval = 20 * time.Millisecond
 	settings.Groups.InitialRebalanceDelay = 0
 	settings.Transactions.AbortCheckInterval = 20 * time.Millisecond
+	settings.Groups.ConsumerHeartbeat = 50 * time.Millisecond
 	n := &node{t: t, dir: dir, saboteur: newSaboteur()}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -92,7 +92,12 @@ type Groups struct {
 	InitialRebalanceDelay  time.Duration `toml:"initial_rebalance_delay" default:"3s" help:"an empty group waits so long for more members (group.initial.rebalance.delay.ms)"`
 	MinSessionTime         time.Duration `toml:"min_session_time" default:"6s" help:"shortest session timeout that a member may ask for (group.min.session.timeout.ms)"`
 	MaxSessionTime         time.Duration `toml:"max_session_time" default:"30m" help:"longest session timeout that a member may ask for (group.max.session.timeout.ms)"`
-	MaxSize                int32         `toml:"max_size" default:"2147483647" help:"members of one group (group.max.size)"`
+	MaxSize                int32         `toml:"max_size" default:"2147483647" help:"members of one group of the classic protocol (group.max.size)"`
+	ConsumerSessionTime    time.Duration `toml:"consumer_session_time" default:"45s" help:"a member of the newer protocol that is silent for so long is out (group.consumer.session.timeout.ms)"`
+	ConsumerHeartbeat      time.Duration `toml:"consumer_heartbeat_interval" default:"5s" help:"such members are told to send heartbeats so often (group.consumer.heartbeat.interval.ms)"`
+	ConsumerMaxSize        int32         `toml:"consumer_max_size" default:"2147483647" help:"members of one group of the newer protocol (group.consumer.max.size)"`
+	ConsumerAssignors      string        `toml:"consumer_assignors" default:"uniform,range" help:"ways of assignment that its members may ask for; the first where they ask for none (group.consumer.assignors)"`
+	ConsumerMigration      string        `toml:"consumer_migration_policy" default:"bidirectional" help:"which groups with members turn from one protocol to the other: bidirectional, upgrade, downgrade or disabled (group.consumer.migration.policy)"`
 }
 
 // Transactions are the rules for transactions.

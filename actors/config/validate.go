@@ -118,6 +118,14 @@ func (v validator) groups(c *Config) {
 	v.duration("groups.min_session_time", g.MinSessionTime, time.Millisecond, false)
 	v.duration("groups.max_session_time", g.MaxSessionTime, g.MinSessionTime, false)
 	v.number("groups.max_size", int64(g.MaxSize), 1, math.MaxInt32)
+	v.duration("groups.consumer_heartbeat_interval", g.ConsumerHeartbeat, time.Millisecond, false)
+	v.duration("groups.consumer_session_time", g.ConsumerSessionTime, g.ConsumerHeartbeat+1, false)
+	v.number("groups.consumer_max_size", int64(g.ConsumerMaxSize), 1, math.MaxInt32)
+	for _, name := range strings.Split(g.ConsumerAssignors, ",") {
+		v.oneOf("groups.consumer_assignors", name, []string{"uniform", "range"})
+	}
+	v.oneOf("groups.consumer_migration_policy", g.ConsumerMigration,
+		[]string{"bidirectional", "upgrade", "downgrade", "disabled"})
 }
 
 func (v validator) limits(c *Config) {

@@ -78,7 +78,9 @@ func (a *Actor) onStarted(c *kit.Context) {
 	a.options.State = State{}
 	if err != nil {
 		c.Log().Error().Err(err).Msg("the members of a group cannot be read; they have to join again")
-		core.classic = classic.New(core.id, &core.settings.Classic, c.Now())
+		if core.newer.group == nil {
+			core.classic = classic.New(core.id, &core.settings.Classic, c.Now())
+		}
 	}
 	a.core = core
 	a.publish()

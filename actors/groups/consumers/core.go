@@ -6,8 +6,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/groups/classic"
+	"github.com/chronik-go/chronik/actors/groups/modern"
 	"github.com/chronik-go/chronik/actors/groups/offsets"
 	"github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 )
@@ -15,20 +17,23 @@ import (
 // Settings are the rules for groups.
 type Settings struct {
 	Classic          classic.Settings
+	Modern           modern.Settings
+	Image            func() *image.Image
 	Retention        time.Duration // of offsets
 	MaxMetadataBytes int           // of the text beside an offset
 }
 
 // State is what the log knows of a group when its actor starts.
 type State struct {
-	Record  []byte // of the group, nil if there is none
+	Record  []byte                       // of a classic group, nil if there is none
+	Modern  map[records.ModernKey][]byte // of one of the newer protocol
 	Offsets offsets.Table
 	Pending offsets.Pending // of transactions that have not ended
 }
 
 // Empty tells whether nothing is known.
 func (s *State) Empty() bool {
-	return s.Record == nil && s.Offsets.Len() == 0 && s.Pending.Len() == 0
+	return s.Record == nil && len(s.Modern) == 0 && s.Offsets.Len() == 0 && s.Pending.Len() == 0
 }
 
 // answer is an answer to a ticket.
@@ -52,7 +57,8 @@ type write struct {
 type core struct {
 	id       string
 	settings *Settings
-	classic  *classic.Group
+	classic  *classic.Group // nil: the group is one of the newer protocol
+	newer    newer
 	offsets  offsets.Table
 	pending  offsets.Pending
 	open     map[uint64]change
@@ -73,6 +79,8 @@ type change struct {
 	codes   []protocol.Code
 	plain   bool // the answer is the code alone
 	in      *Transaction
+	newer   bool // it ends a batch of the newer protocol
+	held    []answer
 }
 
 type put struct {
@@ -84,6 +92,11 @@ type put struct {
 func newCore(id string, settings *Settings, state State, now time.Time) (*core, error) {
 	c := &core{id: id, settings: settings, open: map[uint64]change{}}
 	c.offsets, c.pending = state.Offsets, state.Pending
+	if len(state.Modern) > 0 {
+		group, err := modern.Restore(id, state.Modern, &settings.Modern, now)
+		c.newer.group = group
+		return c, err
+	}
 	if state.Record == nil {
 		c.classic = classic.New(id, &settings.Classic, now)
 		return c, nil
@@ -95,10 +108,17 @@ func newCore(id string, settings *Settings, state State, now time.Time) (*core, 
 
 // ask handles a request.
 func (c *core) ask(now time.Time, client classic.Client, body any, t classic.Ticket) {
-	if c.ending || c.classic.State() == classic.Dead {
+	switch {
+	case c.isNewer(body):
+		c.askNewer(now, client, body, t)
+	case c.ended():
 		c.answer(t, ended(body), nil)
-		return
+	default:
+		c.askClassic(now, client, body, t)
 	}
+}
+
+func (c *core) askClassic(now time.Time, client classic.Client, body any, t classic.Ticket) {
 	switch r := body.(type) {
 	case *kmsg.JoinGroupRequest:
 		c.classic.Join(now, client, r, t)
@@ -110,37 +130,61 @@ func (c *core) ask(now time.Time, client classic.Client, body any, t classic.Tic
 		c.answer(t, protocol.None, response)
 	case *kmsg.LeaveGroupRequest:
 		c.answer(t, protocol.None, c.classic.Leave(now, r))
+	case Describe:
+		c.answer(t, protocol.None, c.classic.Describe())
+	case DescribeConsumers:
+		c.answer(t, protocol.GroupIDNotFound, nil)
+	default:
+		c.askStored(now, body, t)
+	}
+	c.settle()
+}
+
+// askStored handles a request about offsets, or about the group as a whole.
+func (c *core) askStored(now time.Time, body any, t classic.Ticket) {
+	switch r := body.(type) {
 	case Commit:
 		c.commit(now, r, t)
 	case Fetch:
+		if code := c.checkFetch(r); code != protocol.None {
+			c.answer(t, code, nil)
+			return
+		}
 		c.answer(t, protocol.None, c.fetch(r))
 	case DeleteOffsets:
 		c.deleteOffsets(r, t)
 	case Delete:
 		c.remove(now, t)
-	case Describe:
-		c.answer(t, protocol.None, c.classic.Describe())
 	}
-	c.settle()
 }
 
 // ended is the code for a request to a group that is being removed: a member that wants in looks for the
 // coordinator again and finds a new group.
 func ended(body any) protocol.Code {
-	if _, joins := body.(*kmsg.JoinGroupRequest); joins {
+	switch r := body.(type) {
+	case *kmsg.JoinGroupRequest:
 		return protocol.CoordinatorNotAvailable
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		if r.MemberEpoch == 0 {
+			return protocol.CoordinatorNotAvailable
+		}
 	}
 	return Missing(body)
 }
 
+// knowsMissingGroups is the first version of OffsetCommit that is told that there is no such group.
+const knowsMissingGroups = 9
+
 // Missing returns the code for a request to a group that does not exist; None if there is nothing wrong with
 // that. See Creates for requests that make the group.
 func Missing(body any) protocol.Code {
-	switch body.(type) {
+	switch r := body.(type) {
 	case *kmsg.JoinGroupRequest, *kmsg.SyncGroupRequest, *kmsg.HeartbeatRequest, *kmsg.LeaveGroupRequest:
 		return protocol.UnknownMemberID
 	case Commit:
-		return protocol.IllegalGeneration
+		if r.Version < knowsMissingGroups {
+			return protocol.IllegalGeneration
+		}
 	case Fetch:
 		return protocol.None
 	}
@@ -152,6 +196,8 @@ func Creates(body any) bool {
 	switch r := body.(type) {
 	case *kmsg.JoinGroupRequest:
 		return r.MemberID == ""
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		return r.MemberEpoch == 0
 	case Commit:
 		return r.Generation < 0
 	}
@@ -165,23 +211,47 @@ func Absent(r Fetch) []Fetched {
 
 // tick lets time pass.
 func (c *core) tick(now time.Time) {
+	if c.newer.group != nil {
+		c.tickNewer(now)
+		return
+	}
 	c.classic.Tick(now)
 	c.settle()
 }
 
 // next returns when tick has something to do, zero if never.
-func (c *core) next() time.Time { return c.classic.Next() }
+func (c *core) next() time.Time {
+	switch {
+	case c.newer.writing:
+		return time.Time{} // what is due then is found when that has ended
+	case c.newer.group != nil:
+		return c.newer.group.Next()
+	}
+	return c.classic.Next()
+}
 
 // vacant tells whether the group is nothing but its name, or gone for good.
 func (c *core) vacant() bool {
+	if c.newer.group != nil {
+		return c.vacantNewer()
+	}
 	if c.classic.State() == classic.Dead {
 		return true
 	}
-	return !c.classic.Recorded() && c.classic.Vacant() && c.offsets.Len() == 0 &&
-		c.pending.Len() == 0 && len(c.open) == 0
+	return !c.classic.Recorded() && c.classic.Vacant() && c.keepsNothing()
+}
+
+// keepsNothing tells whether there are no offsets, nor any on their way.
+func (c *core) keepsNothing() bool {
+	return c.offsets.Len() == 0 && c.pending.Len() == 0 && len(c.open) == 0
 }
 
 func (c *core) summary() Summary {
+	if c.newer.group != nil {
+		return Summary{
+			Group: c.id, ProtocolType: classic.ConsumerType, State: c.newer.group.State().String(), Type: "consumer",
+		}
+	}
 	return Summary{
 		Group: c.id, ProtocolType: c.classic.ProtocolType(), State: c.classic.State().String(), Type: "classic",
 	}
@@ -202,6 +272,9 @@ func (c *core) give(what change, list []batch.Record) {
 
 // settle takes over what the classic group has brought about.
 func (c *core) settle() {
+	if c.classic == nil {
+		return
+	}
 	effects := c.classic.Take()
 	for _, reply := range effects.Replies {
 		c.answer(reply.Ticket, protocol.None, reply.Response)
@@ -228,8 +301,11 @@ func (c *core) written(now time.Time, m Written) {
 	delete(c.open, m.Token)
 	switch {
 	case what.save != 0:
-		c.classic.Saved(now, what.save, codeOfSave(code))
+		c.saved(now, what.save, codeOfSave(code))
 		c.settle()
+		return
+	case what.newer:
+		c.newerWritten(now, what, code, m.Offset)
 		return
 	case code == protocol.None:
 		c.apply(now, what, m.Offset)

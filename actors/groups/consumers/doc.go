@@ -24,6 +24,16 @@
 //	DeleteOffsets                               []protocol.Code, one for each place; Code refuses all
 //	Delete                                      none, Code alone
 //	Describe                                    kmsg.DescribeGroupsResponseGroup
+//	*kmsg.ConsumerGroupHeartbeatRequest         its response
+//	DescribeConsumers                           kmsg.ConsumerGroupDescribeResponseGroup
+//
+// # Groups of the newer protocol
+//
+// These are package modern. The first heartbeat of that protocol makes one out of a group that is empty or
+// whose classic members can be taken over; a JoinGroup to one without members, and the leaving of the last
+// member of the newer protocol, make a classic group of it again. Requests to such a group are handled in
+// batches. The records of a batch go to the log together, its answers leave when they are committed, and what
+// comes meanwhile waits; if they are not committed the group is as it was before the batch.
 //
 // # Transactions
 //

@@ -42,7 +42,8 @@ func (Answered) IsReply() {}
 
 // Commit stores offsets in the name of a member, or of nobody: generation -1 and no id.
 type Commit struct {
-	Generation int32
+	Version    int16 // of OffsetCommit
+	Generation int32 // or epoch of a member of the newer protocol
 	MemberID   string
 	InstanceID *string
 	Items      []CommitItem
@@ -69,6 +70,9 @@ type Fetch struct {
 	All    bool
 	Stable bool // refuse offsets that a transaction is about to change (KIP-447)
 	Places []offsets.Place
+	// MemberID and MemberEpoch say in whose name; nil and -1: in nobody's.
+	MemberID    *string
+	MemberEpoch int32
 }
 
 // Fetched is the answer for one partition. Without an offset Offset is -1. Code is UNSTABLE_OFFSET_COMMIT or
@@ -85,8 +89,11 @@ type DeleteOffsets struct{ Places []offsets.Place }
 // Delete removes a group that nobody is in.
 type Delete struct{}
 
-// Describe asks for the members and the state.
+// Describe asks for the members and the state of a classic group.
 type Describe struct{}
+
+// DescribeConsumers asks for those of a group of the newer protocol.
+type DescribeConsumers struct{}
 
 // Tick is the wake-up that WakeAt asked for.
 type Tick struct{}
@@ -138,5 +145,5 @@ type Summary struct {
 	Group        string
 	ProtocolType string
 	State        string
-	Type         string // "classic"
+	Type         string // "classic" or "consumer"
 }

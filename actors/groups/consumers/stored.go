@@ -12,11 +12,7 @@ import (
 
 // commit stores offsets. Each partition has its own outcome.
 func (c *core) commit(now time.Time, r Commit, t classic.Ticket) {
-	check := c.classic.CheckCommit
-	if r.Transaction != nil {
-		check = c.classic.CheckTransactionalCommit
-	}
-	if code := check(now, r.Generation, r.MemberID, r.InstanceID); code != protocol.None {
+	if code := c.checkCommit(now, r); code != protocol.None {
 		c.answer(t, code, nil)
 		return
 	}
@@ -26,6 +22,9 @@ func (c *core) commit(now time.Time, r Commit, t classic.Ticket) {
 		item := &r.Items[i]
 		if len(item.Metadata) > c.settings.MaxMetadataBytes {
 			what.codes[i] = protocol.OffsetMetadataTooLarge
+			continue
+		}
+		if what.codes[i] = c.late(&r, item); what.codes[i] != protocol.None {
 			continue
 		}
 		stored := item.Offset
@@ -76,14 +75,14 @@ func (c *core) endTransaction(m EndTransaction) {
 // deleteOffsets removes offsets (KIP-496). While the group has members those of consumers tell by their
 // subscriptions what they need; with any other protocol nothing may go.
 func (c *core) deleteOffsets(r DeleteOffsets, t classic.Ticket) {
-	empty := c.classic.State() == classic.Empty
-	if !empty && c.classic.ProtocolType() != classic.ConsumerType {
+	empty := c.empty()
+	if !empty && c.newer.group == nil && c.classic.ProtocolType() != classic.ConsumerType {
 		c.answer(t, protocol.NonEmptyGroup, nil)
 		return
 	}
 	what := change{ticket: t, codes: make([]protocol.Code, len(r.Places))}
 	for i, at := range r.Places {
-		if !empty && c.classic.SubscribesTo(at.Topic) {
+		if !empty && c.subscribesTo(at.Topic) {
 			what.codes[i] = protocol.GroupSubscribedToTopic
 			continue
 		}
@@ -108,11 +107,14 @@ func (c *core) tombstones(places []offsets.Place) []batch.Record {
 
 // remove removes the whole group, if nobody is in it.
 func (c *core) remove(now time.Time, t classic.Ticket) {
-	if c.classic.State() != classic.Empty {
+	switch {
+	case !c.empty():
 		c.answer(t, protocol.NonEmptyGroup, nil)
-		return
+	case c.newer.group != nil:
+		c.endNewer(t)
+	default:
+		c.end(t)
 	}
-	c.end(t)
 }
 
 // end writes the end of the group: everything that the log has, or is about to have, of it.
@@ -158,10 +160,11 @@ func (c *core) forget(topics []string) {
 //	consumers, stable         when they were committed, if no member reads the topic
 //	with members, otherwise   they are kept
 //	keeps offsets only        when they were committed
+//	newer protocol            when they were committed, if no member reads the topic
 //
 // What a transaction is about to change is kept, and so is the group.
 func (c *core) expire(now time.Time) {
-	if c.ending || len(c.open) > 0 {
+	if c.ended() || len(c.open) > 0 {
 		return // the next look is soon enough
 	}
 	expired := c.offsets.Places(func(at offsets.Place, o records.Offset) bool {
@@ -169,7 +172,13 @@ func (c *core) expire(now time.Time) {
 		return counts && !c.pending.Has(at) && offsets.Expired(o, base, now, c.settings.Retention)
 	})
 	last := len(expired) == c.offsets.Len() && c.pending.Len() == 0
-	if last && c.classic.State() == classic.Empty && c.classic.Vacant() {
+	if last && c.newer.group != nil && c.empty() {
+		c.endNewer(0)
+		c.collect()
+		c.write(now, len(c.answers))
+		return
+	}
+	if last && c.newer.group == nil && c.classic.State() == classic.Empty && c.classic.Vacant() {
 		if c.offsets.Len() > 0 || c.classic.Recorded() {
 			c.end(0)
 		}
@@ -183,6 +192,8 @@ func (c *core) expire(now time.Time) {
 func (c *core) countsFrom(at offsets.Place, o records.Offset) (base time.Time, counts bool) {
 	committed := time.UnixMilli(o.Committed)
 	switch {
+	case c.newer.group != nil:
+		return committed, !c.newer.group.SubscribesTo(at.Topic)
 	case c.classic.ProtocolType() == "":
 		return committed, true
 	case c.classic.State() == classic.Empty:

@@ -131,6 +131,10 @@ func (a *Actor) onAsk(c *kit.Context, m consumers.Ask) {
 		m.Answer(protocol.CoordinatorLoadInProgress, nil)
 		return
 	}
+	if answer := consumers.Invalid(m.Body, a.options.Settings); answer != nil {
+		m.Answer(protocol.None, answer)
+		return
+	}
 	one := a.groups[m.Group]
 	if one == nil {
 		if !consumers.Creates(m.Body) {

@@ -144,6 +144,8 @@ func (r *reading) batch(b batch.Batch) error {
 			if state := r.state(key.Group); state != nil {
 				state.Record = bytes.Clone(record.Value)
 			}
+		case records.ModernKey:
+			r.modern(key, record.Value)
 		}
 		return true
 	})
@@ -184,6 +186,20 @@ func (r *reading) offset(b batch.Batch, key records.OffsetKey, value []byte) {
 		r.open[producer] = map[*consumers.State]bool{}
 	}
 	r.open[producer][state] = true
+}
+
+// modern takes over a record of a group of the newer protocol.
+func (r *reading) modern(key records.ModernKey, value []byte) {
+	state := r.state(key.Group)
+	switch {
+	case state == nil:
+	case value == nil:
+		delete(state.Modern, key)
+	case state.Modern == nil:
+		state.Modern = map[records.ModernKey][]byte{key: bytes.Clone(value)}
+	default:
+		state.Modern[key] = bytes.Clone(value)
+	}
 }
 
 // state returns what is known of a group, nil if it does not count.

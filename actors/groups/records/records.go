@@ -35,7 +35,7 @@ type OffsetKey struct {
 // GroupKey is the group that a group's record belongs to.
 type GroupKey struct{ Group string }
 
-// Key returns an OffsetKey, a GroupKey, or nil for a key that stands for something else.
+// Key returns an OffsetKey, a GroupKey, a ModernKey, or nil for a key that stands for something else.
 func Key(data []byte) any {
 	if len(data) < 2 {
 		return nil
@@ -54,7 +54,7 @@ func Key(data []byte) any {
 		}
 		return GroupKey{Group: key.Group}
 	}
-	return nil
+	return modernKey(data)
 }
 
 // ReadOffset decodes the value of an offset's record.

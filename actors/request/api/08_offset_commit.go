@@ -28,7 +28,9 @@ import (
 func offsetCommit(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.OffsetCommitRequest)
 	c := &commitAnswer{request: body}
-	commit := consumers.Commit{Generation: body.Generation, MemberID: body.MemberID, InstanceID: body.InstanceID}
+	commit := consumers.Commit{
+		Version: body.Version, Generation: body.Generation, MemberID: body.MemberID, InstanceID: body.InstanceID,
+	}
 	retention := time.Duration(-1)
 	if body.RetentionTimeMillis >= 0 && body.Version <= 4 {
 		retention = time.Duration(body.RetentionTimeMillis) * time.Millisecond

@@ -63,7 +63,9 @@ func (f *fetchAnswer) groups() []kmsg.OffsetFetchRequestGroup {
 
 // fetch asks for what the request names. Topics whose ids are not known are left out.
 func (f *fetchAnswer) fetch(group *kmsg.OffsetFetchRequestGroup) consumers.Fetch {
-	fetch := consumers.Fetch{Stable: f.request.RequireStable}
+	fetch := consumers.Fetch{
+		Stable: f.request.RequireStable, MemberID: group.MemberID, MemberEpoch: group.MemberEpoch,
+	}
 	if group.Topics == nil {
 		fetch.All = true
 		return fetch

@@ -65,6 +65,8 @@ var handlers = []handler{
 	{key: kmsg.UnregisterBroker, waiting: unregisterBroker},
 	{key: kmsg.DescribeTransactions, waiting: describeTransactions},
 	{key: kmsg.ListTransactions, immediate: listTransactionsNow, waiting: listTransactions},
+	{key: kmsg.ConsumerGroupHeartbeat, waiting: consumerGroupHeartbeat},
+	{key: kmsg.ConsumerGroupDescribe, waiting: consumerGroupDescribe},
 	{key: kmsg.DescribeTopicPartitions, immediate: describeTopicPartitions},
 }
 

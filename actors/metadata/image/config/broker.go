@@ -20,6 +20,11 @@ const (
 	DeleteTopics               = "delete.topic.enable"
 	FetchMaxBytes              = "fetch.max.bytes"
 	FetchSessionSlots          = "max.incremental.fetch.session.cache.slots"
+	ConsumerAssignors          = "group.consumer.assignors"
+	ConsumerHeartbeat          = "group.consumer.heartbeat.interval.ms"
+	ConsumerMaxSize            = "group.consumer.max.size"
+	ConsumerMigration          = "group.consumer.migration.policy"
+	ConsumerSession            = "group.consumer.session.timeout.ms"
 	GroupInitialDelay          = "group.initial.rebalance.delay.ms"
 	GroupMaxSession            = "group.max.session.timeout.ms"
 	GroupMaxSize               = "group.max.size"
@@ -97,6 +102,26 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	{
 		Name: FetchSessionSlots, Type: Int, Default: "1000", accept: atLeast(0),
 		Doc: "Incremental fetch sessions that are kept; beyond it clients send full requests.",
+	},
+	{
+		Name: ConsumerAssignors, Type: List, Default: "uniform,range",
+		Doc: "Ways of assignment that members of the newer protocol may ask for; the first is the default.",
+	},
+	{
+		Name: ConsumerHeartbeat, Type: Int, Default: "5000", accept: atLeast(1),
+		Doc: "Members of the newer protocol are told to send heartbeats so often.",
+	},
+	{
+		Name: ConsumerMaxSize, Type: Int, Default: "2147483647", accept: atLeast(1),
+		Doc: "Members of one group of the newer protocol.",
+	},
+	{
+		Name: ConsumerMigration, Type: String, Default: "bidirectional",
+		Doc: "Which groups with members turn from one protocol to the other.",
+	},
+	{
+		Name: ConsumerSession, Type: Int, Default: "45000", accept: atLeast(1),
+		Doc: "A member of the newer protocol that is silent for so long is out.",
 	},
 	{
 		Name: GroupInitialDelay, Type: Int, Default: "3000", accept: atLeast(0),

@@ -18,7 +18,7 @@ const (
 const (
 	metadataVersionServed    = 30 // Kafka calls it 4.3-IV0
 	transactionVersionServed = 0
-	groupVersionServed       = 0
+	groupVersionServed       = 1
 )
 
 // oldestMetadataVersion is the lowest level that Kafka 4 supports, on which all other features depend.

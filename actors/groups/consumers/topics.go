@@ -1,0 +1,41 @@
+package consumers
+
+import (
+	"regexp"
+
+	"github.com/chronik-go/chronik/actors/groups/modern"
+	"github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/actors/metadata/image"
+)
+
+// topics shows the image of the cluster to a group.
+type topics struct{ *image.Image }
+
+var _ modern.Topics = topics{}
+
+// Topic implements modern.Topics.
+func (t topics) Topic(name string) (records.Topic, bool) { return topicOf(t.Image.Topic(name)) }
+
+// TopicByID implements modern.Topics.
+func (t topics) TopicByID(id records.TopicID) (records.Topic, bool) {
+	return topicOf(t.Image.TopicByID(image.TopicID(id)))
+}
+
+func topicOf(topic *image.Topic) (records.Topic, bool) {
+	if topic == nil {
+		return records.Topic{}, false
+	}
+	return records.Topic{Name: topic.Name, ID: topic.ID, Partitions: int32(len(topic.Partitions))}, true
+}
+
+// Matching implements modern.Topics. Internal topics count too, as in Kafka.
+func (t topics) Matching(expression *regexp.Regexp) []string {
+	var found []string
+	for topic := range t.Topics() {
+		at := expression.FindStringIndex(topic.Name)
+		if at != nil && at[0] == 0 && at[1] == len(topic.Name) {
+			found = append(found, topic.Name)
+		}
+	}
+	return found
+}
