@@ -18,7 +18,7 @@ import (
 func TestCompactionAgreesWithAModel(t *testing.T) {
 	seeds := uint64(400)
 	if testing.Short() {
-		seeds = 4 // one takes seconds under the race detector
+		seeds = 2 // one takes ten seconds under the race detector
 	}
 	for seed := range seeds {
 		if err := runCompactions(t, seed); err != nil {

@@ -115,7 +115,11 @@ func TestEveryFlippedBitIsNoticedOrHarmless(t *testing.T) {
 	for _, name := range names {
 		info, err := f.fs.Stat(testDir + "/" + name)
 		must(t, err)
-		for at := range info.Size {
+		step := int64(1)
+		if testing.Short() {
+			step = 7
+		}
+		for at := int64(0); at < info.Size; at += step {
 			f.flip(t, name, at)
 		}
 	}
