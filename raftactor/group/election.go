@@ -17,6 +17,7 @@ import (
 //
 //	what happens                          what follows
 //	the leader's node goes down           it is forgotten; the first stands at once, the others later
+//	the leader asks for votes             it is forgotten too: it has died, and was back before that was seen
 //	a node comes up                       there may be a majority now
 //	a request for votes of a replica      it is told who leads (a leader), or the request is kept, in case the
 //	that knows no leader                  leader is lost in a moment (a follower), as one socket closes
@@ -93,6 +94,10 @@ func (c *Core) stepVote(m *raftpb.Message) {
 		c.reassure(m.GetFrom())
 		return
 	}
+	if m.GetFrom() == c.leader {
+		c.forgetReturned()
+	}
+	c.dirty = true // also after a leader has been forgotten, which settles
 	c.ignore(c.node.Step(m))
 	switch {
 	case c.leader != raft.None && m.GetType() == raftpb.MsgPreVote:
@@ -105,6 +110,13 @@ func (c *Core) stepVote(m *raftpb.Message) {
 	default: // it may win
 		c.election.stand, c.election.calm = max(c.election.stand, standTicks), standTicks
 	}
+}
+
+// forgetReturned gives up a leader that asks for votes: it has died, and was back before anybody noticed. Raft
+// would stay with it for the rest of its lease, which does not run out while the group sleeps.
+func (c *Core) forgetReturned() {
+	c.ignore(c.node.ForgetLeader())
+	c.settle()
 }
 
 // tickElection counts down to the next attempt.
