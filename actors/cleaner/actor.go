@@ -122,6 +122,10 @@ func (a *cleaner) dirtiest(now int64) *partition.Replica {
 			if _, failed := a.failed[replica]; failed {
 				continue
 			}
+			// A log follows the configuration of its topic by its next append; one that nobody writes to, here.
+			if replica.Log().Reconfigure(replica.Config().Log) != nil {
+				continue // it is closed, or failed: whoever owns it tells
+			}
 			dirt := replica.Log().Dirt(now)
 			if !dirt.Due {
 				continue

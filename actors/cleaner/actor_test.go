@@ -94,6 +94,22 @@ func TestLogsAreCompactedOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// TestARestingLogFollowsItsTopic compacts a log that nobody writes to any more once its topic wants that.
+func TestARestingLogFollowsItsTopic(t *testing.T) {
+	w := newWorld(t)
+	resting := w.host("resting", 1, false, 1000)
+	size, config := resting.View().Size(), *resting.Config()
+	config.Compact, config.Log.Compact = true, true
+	resting.Reconfigure(&config)
+	w.cleaner.Tell(Look{})
+	for range 100 {
+		w.clock.Advance(100 * time.Millisecond)
+	}
+	if got := resting.View().Size(); got > size/10 {
+		t.Errorf("got %d bytes of %d, want a tenth at most", got, size)
+	}
+}
+
 // TestADamagedLogIsLeftAlone goes on with the others and comes back to it later.
 func TestADamagedLogIsLeftAlone(t *testing.T) {
 	w := newWorld(t)

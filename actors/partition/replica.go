@@ -88,7 +88,7 @@ func (r *Replica) Offline() bool { return r.offline.Load() }
 // Config returns the effective topic configuration.
 func (r *Replica) Config() *Config { return r.config.Load() }
 
-// Reconfigure publishes a new configuration; the log follows with its next append.
+// Reconfigure publishes a new configuration; the log follows with its next append, or before its compaction.
 func (r *Replica) Reconfigure(config *Config) { r.config.Store(config) }
 
 // publishLog is called by the machine once its log is open.
