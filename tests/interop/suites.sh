@@ -9,7 +9,8 @@ export BOOTSTRAP=$2 PYTHON=$3 WORK=$4/suites TEST_S=300
 case $suite in
   kcat) bash "$suites/kcat.sh" ;;
   # The suite is written for kafka-python before 3, which gave the answers about configs and groups another shape.
-  kafka-python) CLIENTS=kafka_python PYTHONPATH=$work/older bash "$suites/python.sh" ;;
+  # That one never sends a request which wants no answer: it takes it for done and does not flush its socket.
+  kafka-python) CLIENTS=kafka_python PYTHONPATH=$work/older ONLY='^(?!produce with acks=0)' bash "$suites/python.sh" ;;
   confluent) CLIENTS=confluent_kafka bash "$suites/python.sh" ;;
   # The check of ACLs needs an authorizer, which the node does not have.
   kafkajs) CLIENTS=kafkajs ONLY='^(?!ACLs)' bash "$suites/kafkajs.sh" ;;
