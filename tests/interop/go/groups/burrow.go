@@ -21,6 +21,8 @@ const burrowConfig = `
 pidfile = "%[1]s/burrow.pid"
 [zookeeper]
 servers = ["%[4]s"]
+timeout = 6
+root-path = "/burrow"
 [logging]
 filename = "%[1]s/burrow.log"
 level = "warn"
