@@ -14,8 +14,8 @@ nodes=${NODES:-1}
 [ "$nodes" -gt 1 ] && ONLY=${ONLY:-groups,suites}
 clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,dataset,suites,groups}
 export PYTHONDONTWRITEBYTECODE=1 KAFKAJS_NO_PARTITIONER_WARNING=1 NODE_NO_WARNINGS=1
-brokers=() lanes=() root=()
-[ "$(id -u)" -eq 0 ] || root=(sudo)
+brokers=() lanes=() sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
 mkdir -p "$work/logs" "$work/results" "$work/lags"
 
 stop() {
@@ -56,8 +56,8 @@ install_system() {
   [ ${#missing[@]} -eq 0 ] && return
   echo "installing ${missing[*]}"
   has apt-get || { echo "there is no apt-get: install them by other means"; return 1; }
-  "${root[@]}" apt-get update -qq &&
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  "${sudo[@]}" apt-get update -qq &&
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 install_python() {
   python3 -m venv "$work/venv" && "$work/venv/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
@@ -79,7 +79,7 @@ install_kafkajs() {
 # install_burrow unpacks Debian's package, which would start a service if it were installed.
 install_burrow() (
   cd "$work" || return
-  apt-get download -qq burrow || { "${root[@]}" apt-get update -qq && apt-get download -qq burrow; } || return
+  apt-get download -qq burrow || { "${sudo[@]}" apt-get update -qq && apt-get download -qq burrow; } || return
   dpkg -x burrow_*.deb burrow
 )
 
