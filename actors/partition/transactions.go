@@ -154,7 +154,8 @@ func (t *transactions) forget(id int64) {
 }
 
 // admit tells whether a transactional batch may begin a transaction, by the rules of Kafka's UnifiedLog and
-// ProducerAppendInfo. wrote says that the producer's earlier batches are known.
+// ProducerAppendInfo. wrote says that the producer's earlier batches are known; Kafka looks at the sequences
+// that were seen while verifying even then, and so refuses what follows a late repetition.
 func (t *transactions) admit(b batch.Batch, with *Verification, wrote bool) error {
 	known, _ := t.verifying.Load(b.ProducerID())
 	v, _ := known.(*verifying)
@@ -163,9 +164,9 @@ func (t *transactions) admit(b batch.Batch, with *Verification, wrote bool) erro
 	}
 	first := b.BaseSequence()
 	switch {
-	case first == batch.NoSequence:
+	case first == batch.NoSequence, wrote: // what is known says which sequence comes next
 		return nil
-	case v.first && first != 0 && !wrote:
+	case v.first && first != 0:
 		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
 			"first sequence of producer %d, which is not known here, is %d, not 0", b.ProducerID(), first)
 	case first > v.lowest:

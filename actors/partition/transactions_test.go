@@ -113,6 +113,14 @@ func TestSequencesThatWereSeenWhileVerifyingCount(t *testing.T) {
 	wantCode(t, "before the first", gap.Err, protocol.OutOfOrderSequenceNumber)
 	b.commit(Append{Batch: transactional(9, 1, 0), AppendTime: -1, Verification: v})
 
+	// A batch of the transaction before that comes again does not count: it is answered as a duplicate.
+	b.commit(ending(9, 1, 4, 0, true))
+	late := b.propose(Append{Batch: transactional(9, 1, 0), AppendTime: -1, Verification: b.verified(9, 1, 0)})
+	if answer, is := late.Answer.(Appended); !is || !answer.Duplicate {
+		t.Errorf("got %+v, want a duplicate", late)
+	}
+	b.commit(Append{Batch: transactional(9, 1, 1), AppendTime: -1, Verification: b.verified(9, 1, 1)})
+
 	fresh, err := b.replica.Verify(10, 1, 5, true, 0)
 	if err != nil {
 		t.Fatal(err)
