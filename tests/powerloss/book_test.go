@@ -19,7 +19,7 @@ type book struct {
 	highest  int64   // of all producer ids that were handed out
 	err      error   // the first broken promise
 
-	acked, retried, gaps, lives, deleted int // how much was really tried
+	acked, retried, gaps, lives, deleted, transactions int // how much was really tried
 }
 
 func newBook() *book {
@@ -73,6 +73,7 @@ type sent struct {
 	number   int64
 	pristine batch.Batch
 	writer   *writer
+	marker   bool // it ends a transaction
 	attempts int
 	refused  int             // attempts of which it was said that nothing happened
 	acked    bool            // the producer knows the offset
@@ -117,6 +118,10 @@ type writer struct {
 	last       []*sent // the last acked ones, at most as many as a broker remembers
 	inFlight   int
 	failed     bool // something was not acked: send all that is unanswered again, in order
+
+	transactional bool
+	wrote         bool    // something since the last marker
+	ending        *ending // nil while no marker has to be written
 }
 
 // remembered is how many batches of a producer a broker knows again: Kafka's number.
@@ -142,6 +147,9 @@ func (b *book) restarted() {
 		for _, log := range topic.logs {
 			for _, w := range log.writers {
 				w.inFlight, w.failed = 0, len(w.unanswered) > 0
+				if w.ending != nil {
+					w.ending.inFlight = false
+				}
 			}
 		}
 	}

@@ -83,6 +83,9 @@ func (i *inspection) log(log *logBook, replica *partition.Replica) {
 		return
 	}
 	i.batches(log, view, data)
+	if i.err == nil {
+		i.transactionsOf(log, view)
+	}
 	for _, s := range log.sent {
 		met := s.found == i.number
 		switch {
@@ -158,7 +161,11 @@ func (i *inspection) batches(log *logBook, view *partitionlog.View, data []byte)
 // met checks one batch against those of the same writer.
 func (i *inspection) met(log *logBook, s *sent, stored batch.Batch, last map[*writer]*sent) {
 	before := last[s.writer]
-	last[s.writer] = s
+	if s.marker {
+		before = nil
+	} else {
+		last[s.writer] = s
+	}
 	switch {
 	case s.found == i.number:
 		i.broken("%s: %s is there twice, also at %d", log.name, s, stored.BaseOffset())

@@ -75,6 +75,12 @@ func (d *load) produce() {
 		return
 	}
 	w := d.writer(log)
+	if w.ending != nil || d.life.Random().IntN(8) == 0 {
+		d.end(log, w, replica)
+	}
+	if w.ending != nil {
+		return
+	}
 	for range 1 + d.life.Random().IntN(3) {
 		d.next(log, w, replica)
 	}
@@ -88,7 +94,7 @@ func (d *load) writer(log *logBook) *writer {
 	}
 	w := &writer{pid: batch.NoProducerID}
 	if len(d.pids) > 0 && random.IntN(3) > 0 {
-		w.pid = d.pids[0]
+		w.pid, w.transactional = d.pids[0], random.IntN(2) == 0
 		d.pids = d.pids[1:]
 	}
 	log.writers = append(log.writers, w)
@@ -137,11 +143,12 @@ func (d *load) build(w *writer) *sent {
 		value := bytes.Repeat(fmt.Appendf(nil, "%d.%d ", number, i), 1+size/8)
 		records[i] = batch.Record{Timestamp: number, Key: []byte{byte(i)}, Value: value}
 	}
-	options := batch.Options{}
+	options := batch.Options{Transactional: w.transactional}
 	if w.idempotent() {
 		options.Producer = &batch.Producer{ID: w.pid, Sequence: w.sequence}
 	}
 	s := &sent{number: number, pristine: batch.Build(options, records...), writer: w}
+	w.wrote = true
 	d.byNumber[number] = s
 	return s
 }
@@ -149,9 +156,8 @@ func (d *load) build(w *writer) *sent {
 func (d *load) send(log *logBook, s *sent, replica *partition.Replica) {
 	s.attempts++
 	s.writer.inFlight++
-	d.propose(replica, partition.Append{Batch: slices.Clone(s.pristine), AppendTime: -1}, func(m group.Proposed) {
-		d.answered(log, s, m)
-	})
+	request := partition.Append{Batch: slices.Clone(s.pristine), AppendTime: -1, Verification: d.verified(s, replica)}
+	d.propose(replica, request, func(m group.Proposed) { d.answered(log, s, m) })
 }
 
 // propose sends a request and takes exactly one answer.

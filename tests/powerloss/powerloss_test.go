@@ -35,7 +35,7 @@ func seeds() uint64 {
 
 // TestPowerLossBreaksNoPromise cuts the power of a loaded node at random file operations, again and again.
 func TestPowerLossBreaksNoPromise(t *testing.T) {
-	var acked, retried, gaps, started, deleted atomic.Int64
+	var acked, retried, gaps, started, deleted, transactions atomic.Int64
 	begun, count := time.Now(), seeds()
 	t.Run("seeds", func(t *testing.T) {
 		for seed := *firstSeed; seed < *firstSeed+count; seed++ {
@@ -51,13 +51,15 @@ func TestPowerLossBreaksNoPromise(t *testing.T) {
 				gaps.Add(int64(b.gaps))
 				started.Add(int64(b.lives))
 				deleted.Add(int64(b.deleted))
+				transactions.Add(int64(b.transactions))
 			})
 		}
 	})
-	t.Logf("seeds %d to %d: %d starts, %d batches acked, %d sent again, %d gaps refused, %d topics deleted, %v",
-		*firstSeed, *firstSeed+count-1, started.Load(), acked.Load(), retried.Load(), gaps.Load(), deleted.Load(),
-		time.Since(begun).Round(time.Millisecond))
-	if count >= 20 && (acked.Load() == 0 || retried.Load() == 0 || gaps.Load() == 0 || deleted.Load() == 0) {
+	t.Logf("seeds %d to %d: %d starts, %d batches acked, %d sent again, %d gaps refused, %d topics deleted, "+
+		"%d transactions ended, %v", *firstSeed, *firstSeed+count-1, started.Load(), acked.Load(), retried.Load(),
+		gaps.Load(), deleted.Load(), transactions.Load(), time.Since(begun).Round(time.Millisecond))
+	if count >= 20 && (acked.Load() == 0 || retried.Load() == 0 || gaps.Load() == 0 || deleted.Load() == 0 ||
+		transactions.Load() == 0) {
 		t.Error("the simulation did not try what it is for")
 	}
 }
@@ -82,8 +84,8 @@ func TestSeedIsReplayable(t *testing.T) {
 	var runs [2]string
 	for i := range runs {
 		b := simulate(t, *firstSeed, func(disk vfs.FS) vfs.FS { return disk })
-		runs[i] = fmt.Sprintf("%d acked, %d retried, %d gaps, %d starts, %d batches, ids to %d, %v", b.acked, b.retried,
-			b.gaps, b.lives, len(b.byNumber), b.highest, b.err)
+		runs[i] = fmt.Sprintf("%d acked, %d retried, %d gaps, %d starts, %d batches, %d transactions, ids to %d, %v", b.acked, b.retried,
+			b.gaps, b.lives, len(b.byNumber), b.transactions, b.highest, b.err)
 	}
 	if runs[0] != runs[1] {
 		t.Errorf("seed %d came to\n%s\nand then to\n%s", *firstSeed, runs[0], runs[1])
