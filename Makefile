@@ -32,6 +32,7 @@ faults: ## clusters of processes that are killed, frozen and cut off; all seeds;
 	go test -short -timeout 15m -p 1 $(PROCESSES)
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
+	go test -timeout 15m -run Supervisor ./tests/chaos
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -56,5 +57,6 @@ interop: ## install real Kafka clients, run them against a node and compare ever
 bench: ## measure the broker against a physical floor and print the table
 	go run ./tests/bench/driver $(BENCH)
 
-soak: ## crash and hostile-client runs for SOAKTIME (30m)
+soak: ## ten thousand crashes of actors, then crash and hostile-client runs for SOAKTIME (30m)
+	CHRONIK_CHAOS_CRASHES=10000 go test -timeout 0 -count=1 -v ./tests/chaos
 	CHRONIK_SOAK=$(SOAKTIME) go test -timeout 0 -count=1 -v ./tests/crash ./tests/hostile

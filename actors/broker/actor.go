@@ -72,6 +72,7 @@ type Actor struct {
 	waiting  []Await
 	unexport func() // takes the metrics out of the host's registry; nil while they are not there
 	restarts map[string]*kit.Restarts
+	hostless bool // the host of the Raft groups has failed and is not gone yet
 	caughtUp bool // the image has all that was committed before this start
 	electing bool // the partitions that exist are getting their leaders
 	stopping *Stop

@@ -14,6 +14,7 @@ func (a *Actor) onChildFailed(c *kit.Context, m kit.ChildFailed) {
 	case nameStorage:
 		a.onFatal(c, fmt.Errorf("storage failed: %v", m.Reason))
 	case nameRaft: // the groups are gone, and their owners have to start them again
+		a.hostless = true
 		c.Stop(c.Self().Child(namePartitions))
 		c.Stop(c.Self().Child(nameMetadata))
 	}
@@ -22,6 +23,9 @@ func (a *Actor) onChildFailed(c *kit.Context, m kit.ChildFailed) {
 // onTerminated builds a child again that nobody wanted to stop, and takes the next step of a stop.
 func (a *Actor) onTerminated(c *kit.Context, m kit.Terminated) {
 	name := m.Who.Name()
+	if name == nameRaft {
+		a.hostless = false // whether one is there is seen again
+	}
 	switch a.phase {
 	case stopping, failed:
 		a.maybeStopped(c)
@@ -44,12 +48,13 @@ func (a *Actor) onTerminated(c *kit.Context, m kit.Terminated) {
 	c.After(wait, rebuild{name})
 }
 
-// onRebuild builds a child again. One that works on groups waits until their host is back.
+// onRebuild builds a child again. One that works on groups waits until their host is back: the one that has
+// failed may take longer to end than they did, and would refuse to start anything.
 func (a *Actor) onRebuild(c *kit.Context, m rebuild) {
 	if a.phase != joining && a.phase != serving {
 		return
 	}
-	if (m.name == nameMetadata || m.name == namePartitions) && !a.alive(c, nameRaft) {
+	if (m.name == nameMetadata || m.name == namePartitions) && (a.hostless || !a.alive(c, nameRaft)) {
 		c.After(rebuildAgain, m)
 		return
 	}
