@@ -96,7 +96,7 @@ func (p *Preparer) prepareEndTransaction(r EndTransaction) applier.Prepared {
 	if err := p.producers.CheckMarker(r.TransactionMarker); err != nil {
 		return applier.Prepared{Err: err}
 	}
-	p.known.ended(r.ProducerID)
+	p.known.ended(r.TransactionMarker)
 	return p.stamp(batch.Build(batch.Options{
 		Producer:      &batch.Producer{ID: r.ProducerID, Epoch: r.ProducerEpoch, Sequence: batch.NoSequence},
 		Transactional: true,

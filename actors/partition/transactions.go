@@ -40,8 +40,13 @@ func (v *Verification) Confirmed(epoch int16) bool { return v.confirmed.Load() =
 //     confirms the Verification
 //  3. the append comes with the Verification
 //
-// If a marker is written between 2 and 3 it takes the Verification away, and the append is refused. A marker
+// If a marker is written between 1 and 3 it takes the Verification away, and the append is refused. A marker
 // that was written before 1 belongs to an earlier transaction, since the coordinator answered after it.
+//
+// In the second generation the marker of an earlier transaction may come between 1 and 2: the producer has
+// its next epoch as soon as the end is decided, and the coordinator answers once the markers are written.
+// Such a marker takes nothing away. It carries the epoch that the next transaction has, while the one that
+// would end that transaction has a later epoch.
 type transactions struct {
 	open      sync.Map // producer id → epoch
 	verifying sync.Map // producer id → *verifying
@@ -142,9 +147,13 @@ func (t *transactions) begun(id int64, epoch int16) {
 }
 
 // ended notes that a marker was appended.
-func (t *transactions) ended(id int64) {
-	t.open.Delete(id)
-	t.forget(id)
+func (t *transactions) ended(m partitionlog.TransactionMarker) {
+	t.open.Delete(m.ProducerID)
+	known, _ := t.verifying.Load(m.ProducerID)
+	if v, _ := known.(*verifying); v != nil && m.Version >= 2 && v.epoch >= m.ProducerEpoch {
+		return // of a transaction that comes after the one that the marker ends
+	}
+	t.forget(m.ProducerID)
 }
 
 func (t *transactions) forget(id int64) {

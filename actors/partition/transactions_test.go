@@ -231,3 +231,29 @@ func TestVerificationsAreBounded(t *testing.T) {
 		t.Errorf("got %d verifications, want those of the last two", got)
 	}
 }
+
+// In the second generation a producer begins its next transaction with the epoch that the marker of the last one
+// carries, perhaps before that marker is written.
+func TestMarkerOfTheLastTransactionLeavesTheVerificationOfTheNext(t *testing.T) {
+	b := newBench(t)
+	b.commit(Append{Batch: transactional(9, 1, 0), AppendTime: -1, Verification: b.verified(9, 1, 0)})
+	next, err := b.replica.Verify(9, 2, 0, true, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.commit(ending(9, 2, 0, 2, true))
+	next.Confirm(2)
+	b.commit(Append{Batch: transactional(9, 2, 0), AppendTime: -1, Verification: next})
+	b.commit(ending(9, 3, 0, 2, true))
+
+	late := b.verified(9, 3, 0)
+	b.commit(ending(9, 4, 0, 2, false)) // ends what the late batch belongs to
+	refused := b.propose(Append{Batch: transactional(9, 3, 0), AppendTime: -1, Verification: late})
+	if refused.Err == nil {
+		t.Error("a batch began a transaction that was ended before")
+	}
+	first := b.verified(10, 3, 0)
+	b.commit(ending(10, 3, 0, 1, false)) // in the first generation the epoch tells nothing
+	old := b.propose(Append{Batch: transactional(10, 3, 0), AppendTime: -1, Verification: first})
+	wantCode(t, "after a marker of the first generation", old.Err, protocol.InvalidTxnState)
+}
