@@ -17,7 +17,7 @@ const (
 // whose highest level is 0 is not told to anybody.
 const (
 	metadataVersionServed    = 30 // Kafka calls it 4.3-IV0
-	transactionVersionServed = 0
+	transactionVersionServed = 2
 	groupVersionServed       = 1
 )
 
