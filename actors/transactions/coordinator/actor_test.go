@@ -235,7 +235,8 @@ func TestPartitionThatKnowsBetterIsNotToldForEver(t *testing.T) {
 	s.completes(c)
 }
 
-// A partition that this node does not know may be one that it has not heard of yet. Only the controller knows.
+// A partition that this node does not know may be one that it has not heard of yet. Only the controller
+// knows.
 func TestOnlyTheControllerSaysThatAPartitionIsGone(t *testing.T) {
 	for _, code := range []protocol.Code{protocol.UnknownTopicOrPartition, protocol.None} {
 		s := newStage(t)
@@ -280,8 +281,8 @@ func TestNextCoordinatorGoesOnWithWhatWasDecided(t *testing.T) {
 	s.must(second, Add{Producer: next, Places: []transaction.Place{orders}, Generation: transaction.SecondGeneration})
 }
 
-// A record whose outcome is not known is refused, and so is everything after it by the same coordinator: what it
-// has in memory may not be what the log will say.
+// A record whose outcome is not known is refused, and so is everything after it by the same coordinator:
+// what it has in memory may not be what the log will say.
 func TestCoordinatorStopsWhenAnOutcomeIsNotKnown(t *testing.T) {
 	for _, lost := range []error{group.ErrLostLeadership, group.ErrNotLeader{}} {
 		s := newStage(t)

@@ -69,6 +69,7 @@ type core struct {
 	needy        map[uint64]request  // requests that wait for a producer id
 	unfinished   map[string]struct{} // ids whose last record could not be written
 	last         uint64              // token of a write, or number of a needy request
+	parked       parked              // requests that wait for the end of a transaction
 
 	answers []answer
 	writes  []write
@@ -87,6 +88,7 @@ func newCore(settings *Settings) *core {
 	return &core{
 		settings: settings, transactions: map[string]*transaction.Transaction{},
 		writing: map[uint64]writing{}, needy: map[uint64]request{}, unfinished: map[string]struct{}{},
+		parked: newParked(),
 	}
 }
 
@@ -108,7 +110,11 @@ func (c *core) resume(now time.Time) {
 
 // ask handles a request of a client or a broker.
 func (c *core) ask(now time.Time, t ticket, id string, body any) {
-	c.handle(now, request{t, id, body}, transaction.NoProducerID)
+	r := request{t, id, body}
+	if known := c.transactions[id]; known != nil && known.Ending() && waits(body) && c.parked.add(now, r) {
+		return
+	}
+	c.handle(now, r, transaction.NoProducerID)
 }
 
 // handle handles a request, with a producer id that nobody has if it needed one.
@@ -232,6 +238,7 @@ func (c *core) written(now time.Time, token uint64, code protocol.Code) {
 		c.answer(w.ticket, protocol.None, w.step.Producer)
 	}
 	c.mark(now, w.id)
+	c.unpark(now, w.id)
 }
 
 // mark gives out the markers of an end that has been decided.

@@ -101,3 +101,73 @@ func TestTransactionsHoldUnderFaults(t *testing.T) {
 	}
 	t.Logf("%d transactions, %d crashes", ended, crashes)
 }
+
+// A producer begins its next transaction while the partitions are still told of the one before: it waits
+// for a moment, and no longer.
+func TestNextTransactionWaitsForTheEndOfTheOneBefore(t *testing.T) {
+	for _, inTime := range []bool{true, false} {
+		w := newWorld(t, 1, transaction.SecondGeneration, 1)
+		p := w.producers[0]
+		for p.phase != ending {
+			w.step(last, false)
+		}
+		p.act(w, last)
+		w.commit(false)
+		if p.phase != adding || len(w.sent) == 0 {
+			t.Fatalf("got phase %d and %d markers, want the end decided and the partitions to be told", p.phase, len(w.sent))
+		}
+		p.act(w, last)
+		if !p.waits {
+			t.Fatal("the next transaction does not wait")
+		}
+		if !inTime {
+			w.now = w.now.Add(parkTime)
+			w.core.unparkLate(w.now)
+			w.settle()
+			if p.waits || p.phase != adding {
+				t.Errorf("got phase %d, waits %v, want an answer to repeat the request", p.phase, p.waits)
+			}
+			continue
+		}
+		for len(w.sent) > 0 {
+			w.deliver(0, false)
+		}
+		w.commit(false) // the end
+		w.commit(false) // the next transaction
+		if p.waits || p.phase != writing_ {
+			t.Errorf("got phase %d, waits %v, want the next transaction begun", p.phase, p.waits)
+		}
+		if len(w.core.parked.byID) > 0 || w.core.parked.waiting.Len() > 0 {
+			t.Error("a request is kept that was answered")
+		}
+	}
+}
+
+// TestUnusedIDsAreForgotten removes an id by a tombstone. A producer that comes back gets a new one.
+func TestUnusedIDsAreForgotten(t *testing.T) {
+	w := newWorld(t, 1, transaction.SecondGeneration, 1)
+	p := w.producers[0]
+	for p.phase == beginning {
+		w.step(last, false)
+	}
+	w.now = w.now.Add(w.settings.Retention)
+	w.core.expire(w.now)
+	w.settle()
+	if len(w.writes) != 1 || w.writes[0].record != nil {
+		t.Fatalf("got %+v to write, want one tombstone", w.writes)
+	}
+	w.commit(true) // the log refuses it
+	if len(w.core.transactions) != 1 {
+		t.Fatal("the id is gone though that was not written")
+	}
+	w.core.expire(w.now)
+	w.settle()
+	w.commit(false)
+	if len(w.core.transactions) != 0 {
+		t.Error("the id is kept")
+	}
+	w.crash(0)
+	if len(w.core.transactions) != 0 {
+		t.Error("the next coordinator knows the id")
+	}
+}

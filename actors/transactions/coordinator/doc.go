@@ -58,6 +58,10 @@
 //	is not known to this node         it counts as told once the controller confirms that there is none:
 //	                                  this node may only be behind
 //
+// A producer whose transaction is decided begins the next one at once, and finds its partitions still being
+// told. Its request waits for the end for a moment, which is shorter than the pause that a client makes
+// which is told CONCURRENT_TRANSACTIONS.
+//
 // # Bounds
 //
 //	what                              bound            what happens there
@@ -65,6 +69,7 @@
 //	records of one batch              writeBytes       further ones go into the next batch
 //	requests to one broker            maxFlying        further markers wait and go together
 //	markers of one request            maxMarkers       further ones go into the next request
+//	requests that wait for an end     maxParked        CONCURRENT_TRANSACTIONS at once, else after parkTime
 //	requests that wait for a new id   maxNeedy         COORDINATOR_LOAD_IN_PROGRESS
 //	ids                               MaxIDs           new ones are told COORDINATOR_NOT_AVAILABLE
 //	bytes read in one turn            readBytes        the next turn goes on

@@ -11,7 +11,7 @@ import (
 
 // Limits of what is on its way to one broker.
 const (
-	maxFlying  = 16
+	maxFlying  = 4
 	maxMarkers = 1000
 )
 

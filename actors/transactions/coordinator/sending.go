@@ -144,7 +144,7 @@ func (a *Actor) onAnswered(c *kit.Context, m brokers.Answered) {
 
 // arm sees to it that again comes when something waits.
 func (a *Actor) arm(c *kit.Context) {
-	next := a.marking.next()
+	next := earlier(a.marking.next(), a.core.parked.waiting.Next())
 	if len(a.core.unfinished) > 0 && next.IsZero() {
 		next = c.Now().Add(longestWait)
 	}
@@ -159,4 +159,12 @@ func (a *Actor) arm(c *kit.Context) {
 	}
 	a.timerFor = next
 	a.timer = c.After(max(next.Sub(c.Now()), firstWait/2), again{})
+}
+
+// earlier returns the earlier of two times, of which the zero one does not count.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

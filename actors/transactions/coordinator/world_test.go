@@ -232,6 +232,13 @@ func (w *world) step(choose func(int) int, faults bool) bool {
 	if len(w.core.unfinished) > 0 {
 		can = append(can, func() { w.core.retry(w.now); w.settle() })
 	}
+	if w.core.parked.waiting.Len() > 0 {
+		can = append(can, func() {
+			w.now = w.now.Add(parkTime)
+			w.core.unparkLate(w.now)
+			w.settle()
+		})
+	}
 	for _, p := range w.producers {
 		if !p.waits && p.can() {
 			can = append(can, func() { p.act(w, choose) })

@@ -54,6 +54,15 @@ func (t *Transaction) Pending() (record *Record, writing bool) {
 // busy tells whether the id is on the way from one state to the next, so that requests have to wait.
 func (t *Transaction) busy() bool { return t.pending != nil || t.removing || t.record.State.Prepared() }
 
+// Ending tells whether the end of a transaction is being written or carried out, after which the id is free.
+func (t *Transaction) Ending() bool {
+	if t.pending != nil {
+		s := t.pending.State
+		return s.Prepared() || s == CompleteCommit || s == CompleteAbort
+	}
+	return t.record.State.Prepared()
+}
+
 // write begins to write the next record. The answer holds when it is committed.
 func (t *Transaction) write(next Record, code protocol.Code, producer Producer) Step {
 	if t.pending != nil || t.removing {
