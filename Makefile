@@ -6,7 +6,7 @@ SHELL       := bash
 
 PACKAGES := ./...
 # Tests of several processes, which measure times: they run alone, one after the other, without the detector.
-PROCESSES := ./tests/cluster
+PROCESSES := ./tests/cluster ./tests/txn
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
 SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./tests/powerloss
@@ -29,7 +29,7 @@ test: lint ## lint, and every test but those of `make faults` under the race det
 	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(PROCESSES))")
 
 faults: ## clusters of processes that are killed, frozen and cut off; all seeds; all hostile clients
-	go test -short -timeout 15m -p 1 $(PROCESSES)
+	CHRONIK_TXN_TIME=2m go test -short -timeout 15m -p 1 $(PROCESSES)
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 	go test -timeout 15m -run Supervisor ./tests/chaos
@@ -57,6 +57,7 @@ interop: ## install real Kafka clients, run them against a node and compare ever
 bench: ## measure the broker against a physical floor and print the table
 	go run ./tests/bench/driver $(BENCH)
 
-soak: ## ten thousand crashes of actors, then crash and hostile-client runs for SOAKTIME (30m)
+soak: ## ten thousand crashes of actors, then crash, transaction and hostile-client runs for SOAKTIME (30m)
 	CHRONIK_CHAOS_CRASHES=10000 go test -timeout 0 -count=1 -v ./tests/chaos
-	CHRONIK_SOAK=$(SOAKTIME) go test -timeout 0 -count=1 -v ./tests/crash ./tests/hostile
+	CHRONIK_SOAK=$(SOAKTIME) CHRONIK_TXN_TIME=$(SOAKTIME) \
+	  go test -timeout 0 -count=1 -v ./tests/crash ./tests/txn ./tests/hostile
