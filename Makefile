@@ -2,7 +2,7 @@
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build run test faults lint fuzz interop bench soak
+.PHONY: help build run test faults lint fuzz interop bench bench-peers bench-short soak
 
 PACKAGES := ./...
 # Tests of several processes, which measure times: they run alone, one after the other, without the detector.
@@ -16,7 +16,7 @@ FUZZTIME ?= 20s
 SOAKTIME ?= 30m
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 build: ## build bin/chronik-server, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/chronik-server ./cmd/chronik-server
@@ -56,6 +56,12 @@ interop: ## install real Kafka clients, run them against a node and compare ever
 
 bench: ## measure the broker against a physical floor and print the table
 	go run ./tests/bench/driver $(BENCH)
+
+bench-peers: ## measure beside Apache Kafka and NATS JetStream; needs Java, Maven and an hour (BENCH_PEERS="-rounds 3 -for 5s")
+	go run ./tests/bench/peers $(BENCH_PEERS)
+
+bench-short: ## one node beside the floor in a minute; fails when a ratio is grossly worse than it was
+	go run ./tests/bench/peers -short
 
 soak: ## ten thousand crashes of actors, then crash, transaction and hostile-client runs for SOAKTIME (30m)
 	CHRONIK_CHAOS_CRASHES=10000 go test -timeout 0 -count=1 -v ./tests/chaos

@@ -4,7 +4,10 @@
 //	load     the client, in a process of its own, so that its CPU is told apart from the broker's
 //	floor    does what a broker cannot avoid, and nothing else
 //
-// This package holds what the three share: how a process is measured, and the words they exchange.
+// `make bench-peers` runs scenarios on other brokers and on this one in turn; its driver is peers, with kafka
+// and nats for what it fetches, and README.md says what came out.
+//
+// This package holds what they share: how a process is measured, and the words they exchange.
 //
 // # What makes the comparison fair
 //
@@ -35,5 +38,5 @@
 // per second over many connections; and what a group or a member keeps in memory.
 //
 // It refuses to be a test: it fails only when something does not work, never because of a figure. Nothing
-// but the three programs imports it.
+// but the programs below it imports it.
 package bench

@@ -36,17 +36,31 @@ func CPU(pid int) (time.Duration, error) {
 }
 
 // RSS returns the resident memory of a process in bytes.
-func RSS(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+func RSS(pid int) (int64, error) { return named(pid, "status", "VmRSS:", 1<<10) }
+
+// PeakRSS returns the most that it was since the process began or since ResetPeak.
+func PeakRSS(pid int) (int64, error) { return named(pid, "status", "VmHWM:", 1<<10) }
+
+// ResetPeak makes PeakRSS begin anew.
+func ResetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+}
+
+// Written returns the bytes that a process has made the system write to disks.
+func Written(pid int) (int64, error) { return named(pid, "io", "write_bytes:", 1) }
+
+// named reads a number of a file in /proc by the word before it.
+func named(pid int, file, name string, unit int64) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
-		if len(fields) >= 2 && fields[0] == "VmRSS:" {
-			kib, err := strconv.ParseInt(fields[1], 10, 64)
-			return kib << 10, err
+		if len(fields) >= 2 && fields[0] == name {
+			value, err := strconv.ParseInt(fields[1], 10, 64)
+			return value * unit, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status names no VmRSS", pid)
+	return 0, fmt.Errorf("/proc/%d/%s has no %s", pid, file, name)
 }

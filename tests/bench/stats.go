@@ -31,3 +31,16 @@ func Summarize(took []time.Duration, elapsed time.Duration) Small {
 		P50: Median(microseconds), P99: Percentile(microseconds, 0.99),
 	}
 }
+
+// Spread makes a Latency out of the time that each record took.
+func Spread(took []time.Duration) Latency {
+	sorted := slices.Clone(took)
+	slices.Sort(sorted)
+	at := func(share float64) float64 {
+		if len(sorted) == 0 {
+			return 0
+		}
+		return float64(sorted[int(share*float64(len(sorted)-1))].Nanoseconds()) / 1e3
+	}
+	return Latency{P50: at(0.5), P99: at(0.99), P999: at(0.999), Max: at(1)}
+}

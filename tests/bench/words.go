@@ -34,6 +34,28 @@ type Held struct {
 	Connections int `json:"connections"`
 }
 
+// Latency is a spread of times.
+type Latency struct {
+	P50  float64 `json:"p50_us"`
+	P99  float64 `json:"p99_us"`
+	P999 float64 `json:"p999_us"`
+	Max  float64 `json:"max_us"`
+}
+
+// Paced is what the client says after sending at a fixed rate and receiving.
+type Paced struct {
+	Sent    int     `json:"sent"`
+	Lost    int     `json:"lost"`   // not received within the time
+	Failed  int     `json:"failed"` // refused by the broker
+	Seconds float64 `json:"seconds"`
+	Latency Latency `json:"latency"` // from when a record was due until it was received
+}
+
+// Acked is what the client says when a record has been acknowledged, or when it begins to look.
+type Acked struct {
+	UnixNano int64 `json:"unix_nano"`
+}
+
 // Say prints one result as a line of JSON.
 func Say(result any) error {
 	line, err := json.Marshal(result)

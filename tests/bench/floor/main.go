@@ -26,6 +26,7 @@ func run(args []string) error {
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	dir := flags.String("dir", ".", "folder for files")
+	bind := flags.String("bind", "127.0.0.1:0", "address to serve on")
 	size := flags.Int("bytes", 4096, "bytes of a write")
 	duration := flags.Duration("for", time.Second, "how long")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -33,7 +34,7 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "serve":
-		return serve(*dir)
+		return serve(*dir, *bind)
 	case "sync":
 		return syncs(*dir, *size, *duration)
 	}
@@ -41,12 +42,12 @@ func run(args []string) error {
 }
 
 // serve runs until standard input ends, which it does when the driver does.
-func serve(dir string) error {
+func serve(dir, bind string) error {
 	log, err := openLog(dir)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", bind)
 	if err != nil {
 		return err
 	}

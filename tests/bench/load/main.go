@@ -5,7 +5,10 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/chronik-go/chronik/tests/bench"
@@ -18,6 +21,11 @@ type task struct {
 	mib, record   int
 	connections   int
 	duration      time.Duration
+
+	acks, compression string
+	spread            bool
+	rate              float64
+	groups            int
 }
 
 var commands = map[string]func(task) (any, error){
@@ -28,6 +36,12 @@ var commands = map[string]func(task) (any, error){
 	"transact": transact,
 	"poll":     poll,
 	"hold":     hold,
+	"flood":    flood,
+	"pace":     pace,
+	"groups":   groups,
+	"tail":     tail,
+	"first":    first,
+	"probe":    probe,
 }
 
 func main() {
@@ -39,17 +53,22 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return fmt.Errorf("want one of produce, consume, small, commit, transact, poll, hold")
+		return fmt.Errorf("want one of %s", strings.Join(slices.Sorted(maps.Keys(commands)), ", "))
 	}
 	var t task
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	flags.StringVar(&t.broker, "broker", "", "address of the broker")
+	flags.StringVar(&t.broker, "broker", "", "address of the broker, or of several with commas between")
 	flags.StringVar(&t.topic, "topic", "", "topic")
 	flags.IntVar(&t.partitions, "partitions", 1, "partitions of the topic")
 	flags.IntVar(&t.mib, "mib", 1, "MiB of record values")
 	flags.IntVar(&t.record, "record", 1024, "bytes of a record value")
 	flags.IntVar(&t.connections, "connections", 1, "connections")
 	flags.DurationVar(&t.duration, "for", time.Second, "how long")
+	flags.StringVar(&t.acks, "acks", "all", "all or 1")
+	flags.StringVar(&t.compression, "compression", "none", "none or lz4")
+	flags.BoolVar(&t.spread, "spread", false, "give each record to the next partition, not each batch")
+	flags.Float64Var(&t.rate, "rate", 1000, "records per second")
+	flags.IntVar(&t.groups, "groups", 1, "consumer groups")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}

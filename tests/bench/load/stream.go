@@ -19,7 +19,7 @@ const deadline = 5 * time.Minute
 
 // produce sends records of random bytes, uncompressed, so that what is produced is what is on the wire.
 func produce(t task) (any, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(t.broker), kgo.DefaultProduceTopic(t.topic),
+	client, err := kgo.NewClient(t.seeds(), kgo.DefaultProduceTopic(t.topic),
 		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return nil, err
@@ -65,12 +65,7 @@ func randomValues(size int) [][]byte {
 
 // consume reads all partitions from their start until it has had as much as was produced.
 func consume(t task) (any, error) {
-	from := map[int32]kgo.Offset{}
-	for p := range t.partitions {
-		from[int32(p)] = kgo.NewOffset().AtStart()
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(t.broker),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.topic: from}))
+	client, err := kgo.NewClient(t.seeds(), t.fromStart())
 	if err != nil {
 		return nil, err
 	}
