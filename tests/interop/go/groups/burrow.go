@@ -3,7 +3,9 @@ package groups
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -21,8 +23,6 @@ const burrowConfig = `
 pidfile = "%[1]s/burrow.pid"
 [zookeeper]
 servers = ["%[4]s"]
-timeout = 6
-root-path = "/burrow"
 [logging]
 filename = "%[1]s/burrow.log"
 level = "warn"
@@ -80,7 +80,7 @@ func BurrowLag(program string, java []string, bootstrap string, want []Lag) erro
 			_ = command.Process.Kill() // nothing of it is kept
 			_ = command.Wait()         // with the signal as its error
 		}()
-		if err := listening(keeper); err != nil { // Burrow gives up at the first refusal
+		if err := serving(keeper); err != nil { // Burrow gives up at the first refusal
 			return err
 		}
 	}
@@ -100,23 +100,39 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// listening returns when somebody takes connections.
-func listening(address string) error {
+// serving returns when a ZooKeeper says that it serves; it takes connections before it does.
+func serving(keeper string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	for {
-		socket, err := net.Dial("tcp", address)
-		if err == nil {
-			return socket.Close()
+		said, err := askKeeper(keeper)
+		if strings.Contains(said, "Mode: standalone") {
+			return nil
 		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return err
+			return fmt.Errorf("ZooKeeper says %q: %w", said, errors.Join(err, ctx.Err()))
 		}
 	}
+}
+
+func askKeeper(address string) (string, error) {
+	socket, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer socket.Close()
+	if err := socket.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return "", err
+	}
+	if _, err := socket.Write([]byte("srvr")); err != nil {
+		return "", err
+	}
+	said, err := io.ReadAll(socket)
+	return string(said), err
 }
 
 // askBurrow looks until Burrow says what it should.
