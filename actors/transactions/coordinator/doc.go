@@ -69,6 +69,7 @@
 //	records of one batch              writeBytes       further ones go into the next batch
 //	requests to one broker            maxFlying        further markers wait and go together
 //	markers of one request            maxMarkers       further ones go into the next request
+//	requests for slow partitions      maxSlow          further ones wait; each partition has one
 //	requests that wait for an end     maxParked        CONCURRENT_TRANSACTIONS at once, else after parkTime
 //	requests that wait for a new id   maxNeedy         COORDINATOR_LOAD_IN_PROGRESS
 //	ids                               MaxIDs           new ones are told COORDINATOR_NOT_AVAILABLE

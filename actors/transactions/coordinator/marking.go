@@ -13,6 +13,7 @@ import (
 const (
 	maxFlying  = 4
 	maxMarkers = 1000
+	maxSlow    = 64 // requests for slow partitions, to all brokers together
 )
 
 // Waits before a marker is sent again: they double with each attempt.
@@ -27,6 +28,7 @@ type item struct {
 	attempts int
 	due      time.Time // when it is tried again
 	absent   bool      // this node knows no such partition
+	slow     bool      // it is counted among those of a slow partition
 }
 
 func newItems(markers []marker) []*item {
@@ -45,12 +47,18 @@ func (i *item) put(now time.Time) {
 
 // marking knows of each marker where it is: in the queue of a broker, on its way there, or waiting for
 // another attempt. It knows no actor.
+//
+// A request is answered when all its partitions have their markers, so one that cannot write would hold up
+// the transactions of all others. A partition that does not confirm a marker at once is slow from then on,
+// until it has confirmed all of them: its markers travel alone, one request at a time.
 type marking struct {
-	queues  map[int32][]*item   // by broker
-	flying  map[int32]int       // requests on their way, by broker
-	asked   map[uint64]delivery // the same by token
-	waiting []*item
-	last    uint64 // token
+	queues   map[int32][]*item   // by broker
+	flying   map[int32]int       // requests on their way, by broker, without those for slow partitions
+	asked    map[uint64]delivery // requests on their way, by token
+	slow     map[transaction.Place]*slow
+	sluggish int // requests for slow partitions on their way
+	waiting  []*item
+	last     uint64 // token
 
 	checks   map[uint64]transaction.Place // questions whether there is such a partition, by token
 	checking map[string]bool              // topics that such a question is about
@@ -60,11 +68,21 @@ type marking struct {
 type delivery struct {
 	node  int32
 	items []*item
+	slow  *slow // the partition that it is for alone; nil: any
+}
+
+// slow is a partition that has not confirmed a marker at once.
+type slow struct {
+	node   int32
+	count  int     // of its markers, wherever they are
+	ready  []*item // to be sent
+	flying bool
 }
 
 func newMarking() marking {
 	return marking{
 		queues: map[int32][]*item{}, flying: map[int32]int{}, asked: map[uint64]delivery{},
+		slow:   map[transaction.Place]*slow{},
 		checks: map[uint64]transaction.Place{}, checking: map[string]bool{},
 	}
 }
@@ -81,6 +99,9 @@ func (m *marking) route(now time.Time, items []*item, leader Leader) (absent []*
 			m.wait(now, one)
 		case node == partition.NoLeader:
 			m.wait(now, one)
+		case m.slow[one.place] != nil:
+			p := m.slowDown(one)
+			p.node, p.ready = node, append(p.ready, one)
 		default:
 			m.queues[node] = append(m.queues[node], one)
 		}
@@ -88,7 +109,34 @@ func (m *marking) route(now time.Time, items []*item, leader Leader) (absent []*
 	return absent
 }
 
+// slowDown counts an item among those of a slow partition.
+func (m *marking) slowDown(one *item) *slow {
+	p := m.slow[one.place]
+	if p == nil {
+		p = &slow{}
+		m.slow[one.place] = p
+	}
+	if !one.slow {
+		one.slow = true
+		p.count++
+	}
+	return p
+}
+
+// over forgets an item whose partition knows, or is gone.
+func (m *marking) over(one *item) {
+	if !one.slow {
+		return
+	}
+	if p := m.slow[one.place]; p.count > 1 {
+		p.count--
+	} else {
+		delete(m.slow, one.place)
+	}
+}
+
 func (m *marking) wait(now time.Time, one *item) {
+	m.slowDown(one)
 	one.put(now)
 	m.waiting = append(m.waiting, one)
 }
@@ -130,8 +178,27 @@ func (m *marking) take(node int32) (token uint64, items []*item, ok bool) {
 	}
 	m.last++
 	m.flying[node]++
-	m.asked[m.last] = delivery{node, items}
+	m.asked[m.last] = delivery{node: node, items: items}
 	return m.last, items, true
+}
+
+// takeSlow takes the next request for a slow partition, false if there is none or enough are on their way.
+func (m *marking) takeSlow() (token uint64, node int32, items []*item, ok bool) {
+	if m.sluggish >= maxSlow {
+		return 0, 0, nil, false
+	}
+	for _, p := range m.slow {
+		if p.flying || len(p.ready) == 0 {
+			continue
+		}
+		items = p.ready[:min(len(p.ready), maxMarkers)]
+		p.ready, p.flying = p.ready[len(items):], true
+		m.last++
+		m.sluggish++
+		m.asked[m.last] = delivery{p.node, items, p}
+		return m.last, p.node, items, true
+	}
+	return 0, 0, nil, false
 }
 
 // returned takes the items of a request that is over. Those whose partition has not confirmed them wait.
@@ -142,12 +209,11 @@ func (m *marking) returned(now time.Time, token uint64, code func(*item) protoco
 		return nil, nil
 	}
 	delete(m.asked, token)
-	if m.flying[one.node]--; m.flying[one.node] == 0 {
-		delete(m.flying, one.node)
-	}
+	m.landed(one)
 	for _, i := range one.items {
 		switch code(i) {
 		case protocol.None, protocol.InvalidProducerEpoch, protocol.UnsupportedForMessageFormat:
+			m.over(i)
 			done = append(done, i)
 		case protocol.TransactionCoordinatorFenced:
 			i.attempts = 10 // with the longest wait
@@ -160,6 +226,18 @@ func (m *marking) returned(now time.Time, token uint64, code func(*item) protoco
 	return done, fenced
 }
 
+// landed notes that a request is not on its way any more.
+func (m *marking) landed(one delivery) {
+	if one.slow != nil {
+		one.slow.flying = false
+		m.sluggish--
+		return
+	}
+	if m.flying[one.node]--; m.flying[one.node] == 0 {
+		delete(m.flying, one.node)
+	}
+}
+
 // gone takes out the items that wait for a partition which does not exist: those of its topic if there is
 // none.
 func (m *marking) gone(place transaction.Place, topicGone bool) []*item {
@@ -167,6 +245,7 @@ func (m *marking) gone(place transaction.Place, topicGone bool) []*item {
 	m.waiting = slices.DeleteFunc(m.waiting, func(one *item) bool {
 		match := one.absent && (one.place == place || topicGone && one.place.Topic == place.Topic)
 		if match {
+			m.over(one)
 			gone = append(gone, one)
 		}
 		return match

@@ -79,11 +79,18 @@ func (a *Actor) told(c *kit.Context, items []*item) {
 func (a *Actor) send(c *kit.Context) {
 	for _, node := range slices.Sorted(maps.Keys(a.marking.queues)) {
 		for token, items, ok := a.marking.take(node); ok; token, items, ok = a.marking.take(node) {
-			a.options.Brokers.Tell(brokers.Ask{
-				Node: node, Request: a.request(items), Timeout: markersTimeout, ReplyTo: c.Self(), Token: token,
-			})
+			a.tell(c, token, node, items)
 		}
 	}
+	for token, node, items, ok := a.marking.takeSlow(); ok; token, node, items, ok = a.marking.takeSlow() {
+		a.tell(c, token, node, items)
+	}
+}
+
+func (a *Actor) tell(c *kit.Context, token uint64, node int32, items []*item) {
+	a.options.Brokers.Tell(brokers.Ask{
+		Node: node, Request: a.request(items), Timeout: markersTimeout, ReplyTo: c.Self(), Token: token,
+	})
 }
 
 // request returns the WriteTxnMarkers of some items. Those of one transaction stand together.
