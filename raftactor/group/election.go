@@ -112,8 +112,8 @@ func (c *Core) stepVote(m *raftpb.Message) {
 	}
 }
 
-// forgetReturned gives up a leader that asks for votes: it has died, and was back before anybody noticed. Raft
-// would stay with it for the rest of its lease, which does not run out while the group sleeps.
+// forgetReturned gives up a leader that asks for votes: it has died, and was back before anybody noticed.
+// Raft would stay with it for the rest of its lease, which does not run out while the group sleeps.
 func (c *Core) forgetReturned() {
 	c.ignore(c.node.ForgetLeader())
 	c.settle()
