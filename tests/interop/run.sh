@@ -106,11 +106,13 @@ install_all() {
 # --- the nodes ------------------------------------------------------------------------------------------------
 
 # node N ARGUMENTS... starts one in the background. Every new group waits for more members, and the clients make
-# a hundred of them.
+# a hundred of them. In the newer protocol the broker says how often members send heartbeats, and how long it
+# bears their silence.
 node() {
   local n=$1
   shift
-  CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_BIND_METRICS=127.0.0.1:0 \
+  CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=500ms \
+    CHRONIK_GROUPS_CONSUMER_SESSION_TIME=10s CHRONIK_BIND_METRICS=127.0.0.1:0 \
     "$work/chronik-server" start --data-dir "$work/data$n" "$@" >"$work/logs/node$n.log" 2>&1 &
   brokers+=($!)
 }
@@ -287,9 +289,9 @@ lanes=()
 mapfile -t folded < <(folded_topics)
 [ ${#folded[@]} -gt 0 ] && record folded cross folded "${folded[@]}"
 if wanted groups; then
-  group_lane java:classic franz:classic kafkajs:classic &
+  group_lane java:classic franz:classic kafkajs:classic confluent:consumer &
   lanes+=($!)
-  group_lane sarama:classic confluent:classic kafkapython:classic &
+  group_lane sarama:classic confluent:classic kafkapython:classic franz:consumer java:consumer &
   lanes+=($!)
   wait "${lanes[@]}"
   lanes=()

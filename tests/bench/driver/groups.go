@@ -21,9 +21,10 @@ const (
 	groupHeartbeat = 100 * time.Millisecond
 )
 
-// settling measures how soon the others share what a member leaves behind.
+// settling measures how soon the others share what a member leaves behind, by both protocols.
 func settling(ctx context.Context, b *bench) error {
-	node, err := b.startNode(ctx, "", "CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=0s")
+	node, err := b.startNode(ctx, "", "CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=0s",
+		"CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL="+groupHeartbeat.String())
 	if err != nil {
 		return err
 	}
@@ -31,12 +32,21 @@ func settling(ctx context.Context, b *bench) error {
 	if err := createTopic(ctx, node.addr, groupTopic, groupPartitions); err != nil {
 		return err
 	}
-	took, err := b.settle(ctx, node, kgo.Balancers(kgo.RangeBalancer()), kgo.HeartbeatInterval(groupHeartbeat))
-	if err != nil {
-		return err
+	for _, protocol := range []struct {
+		name    string
+		options []kgo.Opt
+	}{
+		{"classic", []kgo.Opt{kgo.Balancers(kgo.RangeBalancer()), kgo.HeartbeatInterval(groupHeartbeat)}},
+		{"consumer", []kgo.Opt{kgo.ServerSideBalancer()}}, // the broker sets the interval
+	} {
+		options := append(protocol.options, kgo.ConsumerGroup("settling-"+protocol.name))
+		took, err := b.settle(ctx, node, options...)
+		if err != nil {
+			return fmt.Errorf("%s protocol: %w", protocol.name, err)
+		}
+		b.report.atMost("group of 20 settles after one leaves, "+protocol.name+" protocol", 0, "ms", took,
+			"40 partitions, a heartbeat every %s", groupHeartbeat)
 	}
-	b.report.atMost("group of 20 settles after one leaves, classic", 0, "ms", took,
-		"40 partitions, a heartbeat every %s", groupHeartbeat)
 	return nil
 }
 
@@ -95,7 +105,7 @@ func (g *group) join() error {
 		g.own(partitions[groupTopic], number, false)
 	}
 	own := []kgo.Opt{
-		kgo.SeedBrokers(g.addr), kgo.ConsumerGroup("settling"), kgo.ConsumeTopics(groupTopic),
+		kgo.SeedBrokers(g.addr), kgo.ConsumeTopics(groupTopic),
 		kgo.OnPartitionsAssigned(assigned), kgo.OnPartitionsRevoked(released), kgo.OnPartitionsLost(released),
 	}
 	client, err := kgo.NewClient(append(own, g.options...)...)
