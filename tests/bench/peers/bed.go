@@ -78,7 +78,7 @@ func (b *bench) warmUp(ctx context.Context, s *system) error {
 // scenario runs one on each system in turn, so often as there are rounds.
 func (b *bench) scenario(ctx context.Context, sc *scenario, systems []*system) error {
 	if sc.needs != nil {
-		if err := sc.needs(b); err != nil {
+		if err := sc.needs(ctx, b); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", sc.name, err)
 			return nil
 		}

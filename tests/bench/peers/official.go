@@ -55,20 +55,15 @@ const (
 )
 
 // kafkaJars says why there are no tools of Kafka's; nil if there are.
-func kafkaJars(b *bench) error {
+func kafkaJars(_ context.Context, b *bench) error {
 	if b.kafka.classpath == "" {
 		return fmt.Errorf("the jars of Kafka are fetched only when it takes part")
 	}
 	return nil
 }
 
-// librdkafka says why there is no performance tool of librdkafka's; nil if there is.
-func librdkafka(b *bench) error {
-	if b.programs.librdkafka == "" {
-		return fmt.Errorf("rdkafka_performance is neither installed nor built: tests/bench/librdkafka.sh builds it")
-	}
-	return nil
-}
+// librdkafka says why there is no performance tool of librdkafka's; nil if there is, or if it could be built.
+func librdkafka(ctx context.Context, b *bench) error { return b.findLibrdkafka(ctx) }
 
 // tool runs a performance tool and returns the numbers of the last line that the pattern finds.
 func tool(ctx context.Context, pattern *regexp.Regexp, program string, args ...any) ([]float64, error) {

@@ -55,29 +55,29 @@ func (b *bench) prepare(ctx context.Context, server string) error {
 		}
 	}
 	if takes(kafkaName) {
-		b.programs.librdkafka = b.performanceTool(ctx)
 		b.kafka, err = resolveKafka(ctx, b.dir)
 	}
 	return err
 }
 
-// performanceTool returns librdkafka's, which is kept for the next run once it has been built. Where it
-// cannot be, its scenarios are left out.
-func (b *bench) performanceTool(ctx context.Context) string {
+// findLibrdkafka looks for librdkafka's performance tool and builds it where there is none. It is kept for
+// the next run.
+func (b *bench) findLibrdkafka(ctx context.Context) error {
 	const name = "rdkafka_performance"
 	if installed, err := exec.LookPath(name); err == nil {
-		return installed
+		b.programs.librdkafka = installed
+		return nil
 	}
 	built := filepath.Join(filepath.Dir(b.dir), name)
+	b.programs.librdkafka = built
 	if _, err := os.Stat(built); err == nil {
-		return built
+		return nil
 	}
 	command := exec.CommandContext(ctx, "bash", "tests/bench/librdkafka.sh", built)
 	if text, err := command.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "librdkafka.sh: %v\n%s\n", err, text)
-		return ""
+		return fmt.Errorf("%s is not installed, and building it failed: %w\n%s", name, err, text)
 	}
-	return built
+	return nil
 }
 
 // build makes one program as it would be shipped.

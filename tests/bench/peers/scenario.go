@@ -34,7 +34,7 @@ type scenario struct {
 	fixture func(ctx context.Context, b *bench, s *system) (func() error, error)
 	run     func(ctx context.Context, b *bench, s *system) (figures, error)
 	// needs, if set, says why the scenario cannot run here: it is left out then, with a word.
-	needs func(b *bench) error
+	needs func(ctx context.Context, b *bench) error
 }
 
 func (sc *scenario) takes(s *system) bool {
