@@ -66,6 +66,7 @@ install_python() {
 install_older() {
   "$work/venv/bin/pip" install -q --disable-pip-version-check --no-deps --target "$work/older" kafka-python==2.3.0
 }
+install_kafkatop() { "$work/venv/bin/pip" install -q --disable-pip-version-check kafkatop==1.16; }
 install_java() {
   mvn -q -B -f "$here/java/pom.xml" -Dstyle.color=never -Dinterop.build="$work/java" compile \
     dependency:build-classpath -Dmdep.outputFile="$work/java/classpath"
@@ -75,13 +76,6 @@ install_kafkajs() {
   cp "$here"/kafkajs/*.mjs "$here"/kafkajs/package*.json "$here/kafkajs/.npmrc" "$work/kafkajs/"
   (cd "$work/kafkajs" && npm ci --no-audit --no-fund)
 }
-
-# install_burrow unpacks Debian's package, which would start a service if it were installed.
-install_burrow() (
-  cd "$work" || return
-  apt-get download -qq burrow || { "${sudo[@]}" apt-get update -qq && apt-get download -qq burrow; } || return
-  dpkg -x burrow_*.deb burrow
-)
 
 install() { # install NAME: a failure counts as one failed check
   if ! "install_$1" >"$work/logs/install-$1.log" 2>&1; then
@@ -99,7 +93,7 @@ install_all() {
   (any_of confluent kafkapython suites groups && install python
    wanted suites && install older
    any_of kafkajs groups && install kafkajs
-   wanted groups && install burrow) &
+   wanted groups && install kafkatop) &
   wait
 }
 
@@ -188,7 +182,7 @@ group_lane() { # group_lane CLIENT:PROTOCOL...: one after the other
 }
 
 lag() { # what the tools say that the groups have left
-  "$work/interop" lag -bootstrap "$bootstrap" -burrow "$work/burrow/usr/bin/Burrow" -lags "$(printf '%s,' "$work"/lags/* | sed 's/,$//')" \
+  "$work/interop" lag -bootstrap "$bootstrap" -kafkatop "$work/venv/bin/kafkatop" -lags "$(printf '%s,' "$work"/lags/* | sed 's/,$//')" \
     java -Xshare:auto -XX:TieredStopAtLevel=1 -cp "$(java_path)"
 }
 

@@ -9,5 +9,5 @@
 //	interop kcat    -topic NAME,FROM,COUNT [-lines]               compare what kcat prints with -f "$(interop format)"
 //	interop groups  -client C -bootstrap B [-protocol P] [-lags FILE] [COMMAND...]    a group of C's members
 //	interop host    -client franz|sarama BOOTSTRAP TOPIC GROUP PROTOCOL SESSION       some of those members
-//	interop lag     -bootstrap B -burrow PROGRAM -lags FILE,FILE... JAVA...           what tools say is left
+//	interop lag     -bootstrap B -kafkatop PROGRAM -lags FILE,FILE... JAVA...           what tools say is left
 package main

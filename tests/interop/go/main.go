@@ -36,7 +36,7 @@ func main() {
 	protocol := flags.String("protocol", "classic", "groups: classic or consumer")
 	replicas := flags.Int("replicas", 1, "groups: copies of the topic")
 	lags := flags.String("lags", "", "groups: file for what is left to read at the end")
-	burrow := flags.String("burrow", "", "lag: Burrow's program")
+	kafkatop := flags.String("kafkatop", "", "lag: kafkatop's program")
 	_ = flags.Parse(os.Args[2:]) // ExitOnError
 	seeds := strings.Split(*bootstrap, ",")
 	clients := map[string]runner.Client{
@@ -75,7 +75,7 @@ func main() {
 		want, err := groups.ReadLags(strings.Split(*lags, ","))
 		if run.Check("what groups have left", err) {
 			run.Check("kafka-consumer-groups", groups.OfficialLag(flags.Args(), *bootstrap, want))
-			run.Check("Burrow", groups.BurrowLag(*burrow, flags.Args(), *bootstrap, want))
+			run.Check("kafkatop", groups.KafkatopLag(*kafkatop, *bootstrap, want))
 		}
 	case "ports":
 		if err := ports(flags.Args()); err != nil {
