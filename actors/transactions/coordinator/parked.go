@@ -19,7 +19,7 @@ const (
 // CONCURRENT_TRANSACTIONS then, and asks again after a pause that is longer than what is left to do.
 func waits(body any) bool {
 	switch body.(type) {
-	case transaction.Init, Add:
+	case transaction.Init, transaction.End, Add:
 		return true
 	}
 	return false

@@ -78,13 +78,14 @@ func (t *Transaction) endSecond(now time.Time, r End, fresh int64) Step {
 	return t.bump(now, false, fresh)
 }
 
-// acceptsEpoch tells whether a producer of the second generation may end a transaction with an epoch.
+// acceptsEpoch tells whether a producer of the second generation may end a transaction with an epoch. While
+// the partitions are being told, Kafka fences the present epoch, which is that of the next transaction: a
+// client that gives that one up at once, without a record, would lose its producer to its own haste. Here it
+// is told to come again.
 func (t *Transaction) acceptsEpoch(epoch int16, repeated bool) bool {
 	same := epoch == t.record.Producer.Epoch
 	switch t.record.State {
-	case PrepareCommit, PrepareAbort:
-		return repeated
-	case CompleteCommit, CompleteAbort:
+	case PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort:
 		return repeated || same
 	}
 	return same

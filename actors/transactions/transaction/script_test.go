@@ -159,7 +159,7 @@ func TestSecondGenerationBumpsTheEpoch(t *testing.T) {
 		t.Errorf("markers carry %+v, want %+v", got, next)
 	}
 	o.refused(o.end(p, true, SecondGeneration, -1), protocol.ConcurrentTransactions)
-	o.refused(o.end(next, true, SecondGeneration, -1), protocol.ProducerFenced)
+	o.refused(o.end(next, true, SecondGeneration, -1), protocol.ConcurrentTransactions)
 	o.finish()
 	o.want(o.end(p, true, SecondGeneration, -1), protocol.None, next)
 	o.refused(o.end(p, false, SecondGeneration, -1), protocol.InvalidTxnState)
