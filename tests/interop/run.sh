@@ -99,10 +99,10 @@ install_all() {
 
 # --- the nodes ------------------------------------------------------------------------------------------------
 
-# node N ARGUMENTS... starts one in the background. Every new group waits for more members, and the clients make
+# launch N ARGUMENTS... starts one in the background. Every new group waits for more members, and the clients make
 # a hundred of them. In the newer protocol the broker says how often members send heartbeats, and how long it
 # bears their silence.
-node() {
+launch() {
   local n=$1
   shift
   CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=500ms \
@@ -133,14 +133,14 @@ start_nodes() {
   install server
   if [ "$nodes" -eq 1 ]; then
     data=${work}/data1
-    node 1 --bind 127.0.0.1:0
+    launch 1 --bind 127.0.0.1:0
   else
     mapfile -t ports < <("$work/interop" ports $((3 * nodes)))
     for n in $(seq 0 $((nodes - 1))); do
       peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
     done
     export CHRONIK_CLUSTER_PEERS=${peers#,}
-    for n in $(seq "$nodes"); do node "$n" --node-id "$n"; done
+    for n in $(seq "$nodes"); do launch "$n" --node-id "$n"; done
   fi
   for n in $(seq "$nodes"); do ready "$n"; done
 }
@@ -189,7 +189,7 @@ lag() { # what the tools say that the groups have left
 suite_lane() { # suite_lane SUITE...: one after the other
   local suite
   for suite in "$@"; do
-    record "suite-$suite" env RF="$nodes" bash "$here/suites.sh" "$suites" "$bootstrap" "$work/venv/bin/python" "$work" "$suite"
+    record "suite-$suite" env -u ONLY RF="$nodes" bash "$here/suites.sh" "$suites" "$bootstrap" "$work/venv/bin/python" "$work" "$suite"
   done
 }
 
