@@ -12,7 +12,7 @@ records=${RECORDS:-100000}
 suites=${SUITES:-$root/../shared/suites}
 nodes=${NODES:-1}
 [ "$nodes" -gt 1 ] && ONLY=${ONLY:-groups,suites}
-clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,dataset,suites,groups}
+clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,transactions,dataset,suites,groups}
 export PYTHONDONTWRITEBYTECODE=1 KAFKAJS_NO_PARTITIONER_WARNING=1 NODE_NO_WARNINGS=1
 brokers=() lanes=() sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
@@ -48,9 +48,9 @@ install_system() {
   local missing=()
   has() { command -v "$1" >/dev/null; }
   any_of kcat suites && ! has kcat && missing+=(kcat)
-  any_of confluent kafkapython suites groups && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
-  any_of java tools groups && ! has javac && missing+=(default-jdk-headless)
-  any_of java tools groups && ! has mvn && missing+=(maven)
+  any_of confluent kafkapython transactions suites groups && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
+  any_of java tools transactions groups && ! has javac && missing+=(default-jdk-headless)
+  any_of java tools transactions groups && ! has mvn && missing+=(maven)
   any_of kafkajs groups suites && ! has node && missing+=(nodejs)
   any_of kafkajs groups suites && ! has npm && missing+=(npm)
   [ ${#missing[@]} -eq 0 ] && return
@@ -89,8 +89,8 @@ install_all() {
   install system # gets what the others install with
   install go # needed by everything else here
   # Two at a time: downloads and compilers take turns on the cores.
-  (any_of java tools groups && install java) &
-  (any_of confluent kafkapython suites groups && install python
+  (any_of java tools transactions groups && install java) &
+  (any_of confluent kafkapython transactions suites groups && install python
    wanted suites && install older
    any_of kafkajs groups && install kafkajs
    wanted groups && install kafkatop) &
@@ -158,6 +158,9 @@ own() { # own CLIENT
     kafkajs) node "$work/kafkajs/kafkajs.mjs" own "$bootstrap" "$records" "$here/digests.txt" ;;
     kcat) bash "$here/kcat.sh" own "$bootstrap" "$records" "$work/interop" ;;
     tools) bash "$here/tools.sh" "$bootstrap" "$(java_path)" "$data" ;;
+    transactions-franz) "$work/interop" transactions -client franz -bootstrap "$bootstrap" ;;
+    transactions-confluent) "$work/venv/bin/python" "$here/python/transactions.py" "$bootstrap" ;;
+    transactions-java) java_main transactions "$bootstrap" ;;
     dataset) "$work/interop" dataset -bootstrap "$bootstrap" ;;
   esac
 }
@@ -222,7 +225,7 @@ record() { # record NAME COMMAND...: keeps the log and the closing line, prints 
 
 lane() { # lane CLIENT...: one after the other
   for client in "$@"; do
-    wanted "$client" && record "$client" own "$client"
+    wanted "${client%%-*}" && record "$client" own "$client"
   done
 }
 
@@ -269,7 +272,7 @@ stop_in_order() {
 install_all
 start_nodes
 echo "nodes: $bootstrap, $records records per client"
-lane franz java tools kcat confluent &
+lane transactions-franz transactions-confluent transactions-java franz java tools kcat confluent &
 lanes+=($!)
 lane kafkapython kafkajs sarama kafkago dataset &
 lanes+=($!)

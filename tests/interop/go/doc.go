@@ -2,6 +2,7 @@
 //
 //	interop own     -client franz|sarama|kafkago -bootstrap B -records N -digests FILE
 //	interop cross   -client ... -bootstrap B [-fold] NAME,FROM,COUNT...
+//	interop transactions -bootstrap B               commit, abort, fence and take records along
 //	interop dataset -bootstrap B -bytes N          stream text line by line and compare it by hash
 //	interop ports N                                so many free ports
 //	interop create  -bootstrap B NAME...           make topics for clients that cannot

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: interop own|cross|dataset [flags]; see doc.go")
+		fmt.Fprintln(os.Stderr, "usage: interop own|cross|transactions|dataset [flags]; see doc.go")
 		os.Exit(2)
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
@@ -53,6 +53,8 @@ func main() {
 		}
 	case "dataset":
 		run.Dataset(seeds, *bytes)
+	case "transactions":
+		run.Transactions(seeds)
 	case "create":
 		run.Create(flags.Args())
 	case "lines":

@@ -29,6 +29,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * <pre>
  * own BOOTSTRAP RECORDS DIGESTS
  * cross BOOTSTRAP NAME,FROM,COUNT...
+ * transactions BOOTSTRAP
  * </pre>
  */
 public final class Main {
@@ -57,6 +58,13 @@ public final class Main {
                 }
             });
             run.own(Integer.parseInt(args[2]));
+        } else if (args[0].equals("transactions")) {
+            Transactions transactions = new Transactions(args[1]);
+            run.check("transactions: create topics", transactions::createTopics);
+            run.check("transactions: commit", transactions::commit);
+            run.check("transactions: abort", transactions::abort);
+            run.check("transactions: fence", transactions::fence);
+            run.check("transactions: chain", transactions::chain);
         } else {
             for (String text : Arrays.asList(args).subList(2, args.length)) {
                 String[] parts = text.split(",");
