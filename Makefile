@@ -5,8 +5,8 @@ SHELL       := bash
 .PHONY: help build run test faults lint fuzz interop bench bench-peers bench-short soak
 
 PACKAGES := ./...
-# Tests of several processes, which measure times: they run alone, one after the other, without the detector.
-PROCESSES := ./tests/cluster ./tests/txn
+# Tests that measure times while things fail: they run alone, one after the other, without the detector.
+APART    := ./tests/cluster ./tests/txn ./tests/chaos
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
 SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./tests/powerloss
@@ -26,13 +26,13 @@ run: build ## build and start one node: Kafka on port 9092, data in ./data
 
 test: lint ## lint, and every test but those of `make faults` under the race detector
 	@[ -n "$(RACE)" ] || echo "no C compiler: testing without the race detector, which needs one"
-	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(PROCESSES))")
+	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(APART))")
 
-faults: ## clusters of processes that are killed, frozen and cut off; all seeds; all hostile clients
-	CHRONIK_TXN_TIME=2m go test -short -timeout 15m -p 1 $(PROCESSES)
+faults: ## clusters that are killed, frozen and cut off; crashes of actors; all seeds; all hostile clients
+	CHRONIK_TXN_TIME=2m go test -short -timeout 15m -p 1 ./tests/cluster ./tests/txn
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
-	go test -timeout 15m -run Supervisor ./tests/chaos
+	go test -timeout 15m ./tests/chaos
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

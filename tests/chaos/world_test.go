@@ -192,7 +192,7 @@ func (n *node) over() (error, bool) {
 	}
 }
 
-// client returns a client that asks again soon.
+// client returns a client that asks again soon, also over a connection that ended before it answered anything.
 func (w *world) client(options ...kgo.Opt) *kgo.Client {
 	var seeds []string
 	for _, n := range w.nodes {
@@ -201,7 +201,7 @@ func (w *world) client(options ...kgo.Opt) *kgo.Client {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.Dialer(w.network.DialContext), kgo.ProducerLinger(0),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }),
-		kgo.MetadataMinAge(10 * time.Millisecond), kgo.FetchMaxWait(200 * time.Millisecond),
+		kgo.MetadataMinAge(10 * time.Millisecond), kgo.FetchMaxWait(200 * time.Millisecond), kgo.AlwaysRetryEOF(),
 	}, options...)...)
 	if err != nil {
 		w.t.Fatal(err)
