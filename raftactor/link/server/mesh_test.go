@@ -39,6 +39,7 @@ func hosted(n *node) {
 		events.Tell(m)
 	})
 	n.stop(n.server)
+	n.config.Address = "127.0.0.1:0" // nobody knows the one before yet
 	n.serve()
 }
 

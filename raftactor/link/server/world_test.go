@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,13 +86,22 @@ func newNode(t testing.TB, id int32, change ...func(*server.Config, *link.Option
 // serve starts the server, at the address it had before if it had one.
 func (n *node) serve() {
 	n.t.Helper()
-	n.server = n.system.Spawn(server.Name, server.Spec(n.config))
-	bound := kittest.Expect[server.Bound](n.t, n.events, patience)
-	if bound.Err != nil {
-		n.t.Fatal(bound.Err)
+	bound := n.bind()
+	for until := time.Now().Add(patience); bound.Err != nil; bound = n.bind() {
+		// A connection of anybody's may have the port for its own end, for a moment.
+		if !errors.Is(bound.Err, syscall.EADDRINUSE) || time.Now().After(until) {
+			n.t.Fatal(bound.Err)
+		}
+		n.stop(n.server)
 	}
 	n.address = bound.Addr.String()
 	n.config.Address = n.address
+}
+
+func (n *node) bind() server.Bound {
+	n.t.Helper()
+	n.server = n.system.Spawn(server.Name, server.Spec(n.config))
+	return kittest.Expect[server.Bound](n.t, n.events, patience)
 }
 
 func (n *node) deliver(from int32, group wal.GroupID, messages []*raftpb.Message) {
