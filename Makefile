@@ -6,7 +6,7 @@ SHELL       := bash
 
 PACKAGES := ./...
 # Tests that measure times while things fail: they run alone, one after the other, without the detector.
-APART    := ./tests/cluster ./tests/txn ./tests/chaos
+APART    := ./tests/cluster ./tests/txn ./tests/chaos ./tests/crash
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
 SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./tests/powerloss
@@ -30,6 +30,7 @@ test: lint ## lint, and every test but those of `make faults` under the race det
 
 faults: ## clusters that are killed, frozen and cut off; crashes of actors; all seeds; all hostile clients
 	CHRONIK_TXN_TIME=2m go test -short -timeout 15m -p 1 ./tests/cluster ./tests/txn
+	go test -timeout 10m ./tests/crash
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 	go test -timeout 15m ./tests/chaos
