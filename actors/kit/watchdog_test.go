@@ -2,6 +2,7 @@ package kit_test
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,9 @@ func TestTreeTellsOfLives(t *testing.T) {
 	begun := time.Now()
 	child.Tell(request{boom: true})
 	<-child.Done()
+	for len(system.Tree()[0].Children) > 0 {
+		runtime.Gosched() // its parent hears of it a moment later, and has the name free then
+	}
 	again := probe.Spawn(t, "child", spec(server))
 	answers := make(chan any, 1)
 	for range 3 {
