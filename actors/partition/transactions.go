@@ -146,14 +146,20 @@ func (t *transactions) begun(id int64, epoch int16) {
 	t.forget(id)
 }
 
-// ended notes that a marker was appended.
+// ended notes that a marker was appended, which takes the verification away that was noted before it.
 func (t *transactions) ended(m partitionlog.TransactionMarker) {
 	t.open.Delete(m.ProducerID)
-	known, _ := t.verifying.Load(m.ProducerID)
-	if v, _ := known.(*verifying); v != nil && m.Version >= 2 && v.epoch >= m.ProducerEpoch {
-		return // of a transaction that comes after the one that the marker ends
+	for {
+		noted, _ := t.verifying.Load(m.ProducerID)
+		v, _ := noted.(*verifying)
+		if v == nil || m.Version >= 2 && v.epoch >= m.ProducerEpoch {
+			return // nothing, or of a transaction that comes after the one that the marker ends
+		}
+		if t.verifying.CompareAndDelete(m.ProducerID, v) { // not one that was noted meanwhile
+			t.count.Add(-1)
+			return
+		}
 	}
-	t.forget(m.ProducerID)
 }
 
 func (t *transactions) forget(id int64) {

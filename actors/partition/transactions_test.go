@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chronik-go/chronik/protocol"
@@ -256,4 +258,39 @@ func TestMarkerOfTheLastTransactionLeavesTheVerificationOfTheNext(t *testing.T) 
 	b.commit(ending(10, 3, 0, 1, false)) // in the first generation the epoch tells nothing
 	old := b.propose(Append{Batch: transactional(10, 3, 0), AppendTime: -1, Verification: first})
 	wantCode(t, "after a marker of the first generation", old.Err, protocol.InvalidTxnState)
+}
+
+// TestVerificationThatIsNotedBesideAMarkerStays has a producer whose next transaction comes in the moment in
+// which the marker of the last one is written.
+func TestVerificationThatIsNotedBesideAMarkerStays(t *testing.T) {
+	b := newBench(t)
+	known := &b.replica.transactions
+	const rounds = 100_000
+	var begun, done atomic.Int64 // rounds
+	go func() {
+		for i := range int64(rounds) {
+			for begun.Load() <= i {
+				runtime.Gosched()
+			}
+			known.ended(partitionlog.TransactionMarker{ProducerID: 7, ProducerEpoch: 1, Version: 2})
+			done.Add(1)
+		}
+	}()
+	for i := range rounds {
+		begun.Add(1)
+		for range i % 64 { // meets the marker at another place of its way each time
+			begun.Load()
+		}
+		v, err := b.replica.Verify(7, 1, 0, true, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for done.Load() <= int64(i) {
+			runtime.Gosched()
+		}
+		if noted, _ := known.verifying.Load(int64(7)); noted == nil || noted.(*verifying).verification != v {
+			t.Fatalf("marker %d took the verification of the next transaction away", i)
+		}
+		known.forget(7)
+	}
 }
