@@ -31,8 +31,12 @@ func TopicIDOf(fs vfs.FS, dir string) ([16]byte, error) {
 // tell them from its own.
 func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
 	mark := crc32.Checksum(append([]byte(path.Base(dir)), topicID[:]...), castagnoli)
-	to := fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted)
+	to := deletedName(dir, mark)
 	err := fs.Rename(dir, to)
+	for ; vfs.IsExist(err); err = fs.Rename(dir, to) { // what an earlier removal had to leave
+		mark++
+		to = deletedName(dir, mark)
+	}
 	if vfs.IsNotExist(err) {
 		return nil
 	}
@@ -44,6 +48,8 @@ func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
 	}
 	return removeDirectory(fs, to)
 }
+
+func deletedName(dir string, mark uint32) string { return fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted) }
 
 // RemoveDeleted removes what is left of deleted partitions under the directory that holds the partitions. It
 // is called once, before any of them is opened.

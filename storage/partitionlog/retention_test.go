@@ -213,6 +213,25 @@ func TestDeletedDirectoryIsRenamedForGoodFirst(t *testing.T) {
 	}
 }
 
+// TestDirectoryIsRemovedBesideWhatAnEarlierRemovalLeft: a file of somebody else keeps the first directory there,
+// under the name that the second one would get.
+func TestDirectoryIsRemovedBesideWhatAnEarlierRemovalLeft(t *testing.T) {
+	mem := newMem(t)
+	for _, foreign := range []string{"notes.txt", "more.txt"} {
+		must(t, fiveSegments(t, mem).Close())
+		must(t, vfs.WriteFileSync(mem, testDir+"/"+foreign, []byte("mine")))
+		must(t, Remove(mem, testDir, testTopic))
+		if _, err := mem.Stat(testDir); !vfs.IsNotExist(err) {
+			t.Errorf("the directory is still there: got %v", err)
+		}
+	}
+	names, err := mem.List("/data")
+	must(t, err)
+	if len(names) != 2 {
+		t.Errorf("got %v, want what is not ours to stay", names)
+	}
+}
+
 func TestTopicIDIsDurableWithTheFirstCheckpoint(t *testing.T) {
 	mem := newMem(t)
 	l := fiveSegments(t, mem)

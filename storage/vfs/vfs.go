@@ -87,3 +87,6 @@ func IsNoSpace(err error) bool {
 
 // IsNotExist tells whether an operation failed because there is no such file or directory.
 func IsNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// IsExist tells whether an operation failed because there is such a file or directory already.
+func IsExist(err error) bool { return errors.Is(err, fs.ErrExist) }
