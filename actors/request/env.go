@@ -6,7 +6,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
@@ -80,7 +80,7 @@ func (e *Env) Coordinator(topic, key string) int32 {
 	if kept == nil {
 		return partition.NoLeader
 	}
-	index := records.PartitionOf(key, int32(len(kept.Partitions)))
+	index := coordinators.PartitionOf(key, int32(len(kept.Partitions)))
 	p, _ := kept.Partition(index)
 	return e.Leadership(p.Group, e.Replicas.Lookup(topic, index)).Node
 }

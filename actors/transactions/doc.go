@@ -9,22 +9,12 @@
 //	loses     requests under way: clients are told to look for the coordinator again
 //	mailbox   one by one
 //	blocks    never
-//	receives  coordinator.Ask, List, metadata.ImageChanged, partition.Woken, look, resubscribe
-//	sends     coordinator.Ask (coordinators); coordinator.Answered, Listed (askers); partition.Wait
-//	          (partitions); metadata.Subscribe
+//	receives  coordinator.Ask, metadata.ImageChanged, partition.Woken; coordinators.List, coordinators.Look,
+//	          coordinators.Resubscribe
+//	sends     coordinator.Ask (coordinators); coordinators.Answered, coordinators.Listed (askers);
+//	          partition.Wait (partitions); metadata.Subscribe
 //
-// # Following leadership
-//
-// A coordinator lives for one term of leadership: from when the partition's group accepts proposals until its
-// leadership changes. The manager has itself woken by the replicas when that happens. Since a replica may
-// appear only after the image has told of it, the manager also looks by itself once a second, and whenever
-// a request comes for a partition without a coordinator.
-//
-//	replica on this node        coordinator      next
-//	leads, ready                none             one is built
-//	leads in another term       of the old term  it is stopped, then another one is built
-//	does not lead, or is gone   any              it is stopped
-//	leads, ready                has failed       another one is built after a pause
+// Package coordinators says how it follows who leads.
 //
 // # What it refuses to be
 //

@@ -19,7 +19,7 @@ var ladder = [][]string{
 	{"actors/groups/consumers"},
 	{"actors/groups/modern"},
 	{"actors/groups/classic", "actors/groups/offsets", "actors/groups/assignor"},
-	{"actors/transactions/records"},
+	{"actors/transactions/records", "actors/coordinators"},
 	{"actors/groups/records", "actors/transactions/transaction"},
 	{"actors/partitions"},
 	{"actors/cleaner"},

@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/chronik-go/chronik/actors/transactions/records"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/tests/cluster/lab"
 )
 
@@ -254,7 +254,7 @@ func (l *transactions) read(ctx context.Context) (map[[2]int]int, error) {
 func coordinatorOf(c *lab.Cluster, writer int) *lab.Node {
 	view := c.AwaitInSync(lab.Patience, topic, transactionTopic)
 	states := view[transactionTopic]
-	return c.Node(states[records.PartitionOf(idOf(writer), int32(len(states)))].Leader)
+	return c.Node(states[coordinators.PartitionOf(idOf(writer), int32(len(states)))].Leader)
 }
 
 // TestTransactionCoordinatorKilled kills the coordinator of one of the writers again and again, at any moment

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/classic"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/protocol"
@@ -126,7 +127,7 @@ func (a *Actor) answer(one answer) {
 		panic(fmt.Sprintf("BUG: got a second answer to request %d of a group, want one", one.ticket))
 	}
 	delete(a.asks, one.ticket)
-	to.replyTo.Tell(Answered{Token: to.token, Code: one.code, Result: one.result})
+	to.replyTo.Tell(coordinators.Answered{Token: to.token, Code: one.code, Result: one.result})
 }
 
 // wakeAt asks for a tick if none comes soon enough. A deadline that moves back, as that of a member does with
@@ -150,7 +151,7 @@ func (a *Actor) publish() {
 // onStopping tells those who wait to look for the coordinator again.
 func (a *Actor) onStopping() {
 	for _, to := range a.asks {
-		to.replyTo.Tell(Answered{Token: to.token, Code: protocol.NotCoordinator})
+		to.replyTo.Tell(coordinators.Answered{Token: to.token, Code: protocol.NotCoordinator})
 	}
 	a.asks = nil
 }

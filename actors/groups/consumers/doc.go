@@ -9,14 +9,14 @@
 //	mailbox   one by one
 //	blocks    never
 //	receives  Ask, Tick, Expire, Forget, Written, EndTransaction
-//	sends     Answered to askers; Write, WakeAt, Vacant to the coordinator
+//	sends     coordinators.Answered to askers; Write, WakeAt, Vacant to the coordinator
 //
 // Everything that outlives the actor goes through the log first: what a Write holds is applied to memory
 // when it is committed, and answered after that. The classic protocol is package classic.
 //
 // # Requests
 //
-//	body of Ask                                 result of Answered
+//	body of Ask                                 result of coordinators.Answered
 //	*kmsg.JoinGroupRequest, SyncGroup,          their responses
 //	Heartbeat, LeaveGroup
 //	Commit                                      []protocol.Code, one for each item; Code refuses all

@@ -3,6 +3,7 @@ package consumers
 import (
 	"time"
 
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/classic"
 	"github.com/chronik-go/chronik/actors/groups/offsets"
 	"github.com/chronik-go/chronik/actors/groups/records"
@@ -13,7 +14,7 @@ import (
 )
 
 // Ask is a request about one group. The package comment lists what Body may be. It is answered exactly once
-// with Answered; a JoinGroup or SyncGroup as late as the rebalance ends.
+// with coordinators.Answered; a JoinGroup or SyncGroup as late as the rebalance ends.
 type Ask struct {
 	Group   string
 	Body    any
@@ -27,18 +28,8 @@ func (m Ask) Refuse(error) { m.Answer(protocol.NotCoordinator, nil) }
 
 // Answer answers the request.
 func (m Ask) Answer(code protocol.Code, result any) {
-	m.ReplyTo.Tell(Answered{Token: m.Token, Code: code, Result: result})
+	m.ReplyTo.Tell(coordinators.Answered{Token: m.Token, Code: code, Result: result})
 }
-
-// Answered answers Ask. Result is nil if Code refuses the request as a whole.
-type Answered struct {
-	Token  uint64
-	Code   protocol.Code
-	Result any
-}
-
-// IsReply implements kit.Reply: the client may be gone.
-func (Answered) IsReply() {}
 
 // Commit stores offsets in the name of a member, or of nobody: generation -1 and no id.
 type Commit struct {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/classic"
 	"github.com/chronik-go/chronik/actors/groups/consumers"
 	"github.com/chronik-go/chronik/actors/groups/offsets"
@@ -45,11 +46,11 @@ func (s *stage) coordinator() kit.Address {
 
 var place = offsets.Place{Topic: "orders", Partition: 1}
 
-func (s *stage) ask(to kit.Address, body any) consumers.Answered {
+func (s *stage) ask(to kit.Address, body any) coordinators.Answered {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	answered, err := kit.Ask[consumers.Answered](ctx, s.broker.System, to, func(replyTo kit.Address) any {
+	answered, err := kit.Ask[coordinators.Answered](ctx, s.broker.System, to, func(replyTo kit.Address) any {
 		return consumers.Ask{Group: "g", Body: body, ReplyTo: replyTo}
 	})
 	if err != nil {

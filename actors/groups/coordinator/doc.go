@@ -12,7 +12,7 @@
 //	          group.Proposed, partition.Woken, tick, cleanup, readOn, followOn, heal
 //	sends     consumers.Ask, consumers.Tick, consumers.Expire, consumers.Forget, consumers.Written,
 //	          consumers.EndTransaction (groups); group.Propose (the partition's group); partition.Wait (the
-//	          partition); consumers.Answered, Listed (askers)
+//	          partition); coordinators.Answered, Listed (askers)
 //
 // # Reading the log
 //

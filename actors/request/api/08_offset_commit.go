@@ -47,8 +47,9 @@ func offsetCommit(env *request.Env, client request.Client, r *protocol.Request) 
 			commit.Items = append(commit.Items, commitItem(topic.Name, &p, retention))
 		}
 	}
-	task := &asks{env: env, client: client, timeout: env.Settings.RequestTimeout, respond: c.response}
-	task.items = []groupAsk{{group: body.Group, body: commit}}
+	task := askGroups(env, client)
+	task.respond = c.response
+	task.items = []question{{key: body.Group, body: commit}}
 	if len(commit.Items) == 0 {
 		task.items[0].body = nil
 	}
@@ -89,7 +90,7 @@ func (c *commitAnswer) topic(i *image.Image, t *kmsg.OffsetCommitRequestTopic) (
 	return topic, protocol.UnknownTopicOrPartition
 }
 
-func (c *commitAnswer) response(items []groupAsk) kmsg.Response {
+func (c *commitAnswer) response(items []question) kmsg.Response {
 	codes, _ := items[0].result.([]protocol.Code)
 	response := kmsg.NewPtrOffsetCommitResponse()
 	next := 0

@@ -26,10 +26,11 @@ import (
 func offsetFetch(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.OffsetFetchRequest)
 	f := &fetchAnswer{request: body, image: env.Image()}
-	task := &asks{env: env, client: client, timeout: env.Settings.RequestTimeout, respond: f.response}
+	task := askGroups(env, client)
+	task.respond = f.response
 	for i := range f.groups() {
 		f.fetches = append(f.fetches, f.fetch(&f.wanted[i]))
-		task.items = append(task.items, groupAsk{group: f.wanted[i].Group, body: f.fetches[i]})
+		task.items = append(task.items, question{key: f.wanted[i].Group, body: f.fetches[i]})
 	}
 	return task
 }
@@ -93,11 +94,11 @@ func (f *fetchAnswer) name(t *kmsg.OffsetFetchRequestGroupTopic) (string, bool) 
 	return topic.Name, true
 }
 
-func (f *fetchAnswer) response(items []groupAsk) kmsg.Response {
+func (f *fetchAnswer) response(items []question) kmsg.Response {
 	response := kmsg.NewPtrOffsetFetchResponse()
 	for i := range items {
 		answer := kmsg.NewOffsetFetchResponseGroup()
-		answer.Group, answer.ErrorCode = items[i].group, int16(items[i].code)
+		answer.Group, answer.ErrorCode = items[i].key, int16(items[i].code)
 		if items[i].code == protocol.None {
 			answer.Topics = f.topics(i, items[i].result)
 		}

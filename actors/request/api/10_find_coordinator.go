@@ -3,7 +3,7 @@ package api
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/metadata/controller"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
@@ -138,7 +138,7 @@ func (f *coordinatorSearch) coordinator(key string) (address, protocol.Code) {
 	if topic == nil {
 		return address{}, protocol.CoordinatorNotAvailable
 	}
-	p, _ := topic.Partition(records.PartitionOf(key, int32(len(topic.Partitions))))
+	p, _ := topic.Partition(coordinators.PartitionOf(key, int32(len(topic.Partitions))))
 	leader := f.placement(p, f.topic(topic)).leader
 	broker := f.image.Broker(leader)
 	if broker == nil {

@@ -23,7 +23,7 @@ import (
 
 func joinGroup(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.JoinGroupRequest)
-	return askGroup(env, client, body.Group, body, longestRebalance, func(one groupAsk) kmsg.Response {
+	return askGroup(env, client, body.Group, body, longestRebalance, func(one question) kmsg.Response {
 		if response, is := one.result.(*kmsg.JoinGroupResponse); is {
 			return response
 		}

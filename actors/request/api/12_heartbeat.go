@@ -17,7 +17,7 @@ import (
 func heartbeat(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.HeartbeatRequest)
 	timeout := env.Settings.RequestTimeout
-	return askGroup(env, client, body.Group, body, timeout, func(one groupAsk) kmsg.Response {
+	return askGroup(env, client, body.Group, body, timeout, func(one question) kmsg.Response {
 		if response, is := one.result.(*kmsg.HeartbeatResponse); is {
 			return response
 		}

@@ -18,7 +18,7 @@ import (
 
 func syncGroup(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.SyncGroupRequest)
-	task := askGroup(env, client, body.Group, body, longestRebalance, func(one groupAsk) kmsg.Response {
+	task := askGroup(env, client, body.Group, body, longestRebalance, func(one question) kmsg.Response {
 		if response, is := one.result.(*kmsg.SyncGroupResponse); is {
 			return response
 		}

@@ -24,11 +24,11 @@ const groupOperations = read | remove | describe
 
 func describeGroups(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.DescribeGroupsRequest)
-	task := &asks{env: env, client: client, timeout: env.Settings.RequestTimeout}
+	task := askGroups(env, client)
 	for _, group := range body.Groups {
-		task.items = append(task.items, groupAsk{group: group, body: consumers.Describe{}})
+		task.items = append(task.items, question{key: group, body: consumers.Describe{}})
 	}
-	task.respond = func(items []groupAsk) kmsg.Response {
+	task.respond = func(items []question) kmsg.Response {
 		response := kmsg.NewPtrDescribeGroupsResponse()
 		for i := range items {
 			response.Groups = append(response.Groups, describedGroup(body, &items[i]))
@@ -38,14 +38,14 @@ func describeGroups(env *request.Env, client request.Client, r *protocol.Request
 	return task
 }
 
-func describedGroup(body *kmsg.DescribeGroupsRequest, one *groupAsk) kmsg.DescribeGroupsResponseGroup {
+func describedGroup(body *kmsg.DescribeGroupsRequest, one *question) kmsg.DescribeGroupsResponseGroup {
 	answer, is := one.result.(kmsg.DescribeGroupsResponseGroup)
 	if !is {
 		answer = kmsg.NewDescribeGroupsResponseGroup()
-		answer.Group, answer.ErrorCode = one.group, int16(one.code)
+		answer.Group, answer.ErrorCode = one.key, int16(one.code)
 		if one.code == protocol.GroupIDNotFound {
 			answer.State = classic.Dead.String()
-			answer.ErrorMessage = pointer(fmt.Sprintf("Group %s not found.", one.group))
+			answer.ErrorMessage = pointer(fmt.Sprintf("Group %s not found.", one.key))
 			if body.Version < 6 {
 				answer.ErrorCode = int16(protocol.None)
 			}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-go/chronik/actors/groups"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/consumers"
 	"github.com/chronik-go/chronik/actors/groups/coordinator"
 	"github.com/chronik-go/chronik/actors/kit"
@@ -45,14 +45,14 @@ type groupList struct {
 // Start implements call.Task.
 func (l *groupList) Start(q *call.Questions) {
 	q.Ask(l.env.Groups, func(replyTo kit.Address, token uint64) any {
-		return groups.List{ReplyTo: replyTo, Token: token}
+		return coordinators.List{ReplyTo: replyTo, Token: token}
 	})
 }
 
 // Answer implements call.Task.
 func (l *groupList) Answer(q *call.Questions, reply any) {
 	switch m := reply.(type) {
-	case groups.Listed:
+	case coordinators.Listed:
 		if m.Err != nil {
 			return
 		}

@@ -51,7 +51,7 @@ func initProducerID(env *request.Env, _ request.Client, r *protocol.Request) cal
 	if body.ProducerID != -1 {
 		init.Expected = &transaction.Producer{ID: body.ProducerID, Epoch: body.ProducerEpoch}
 	}
-	return askID(env, *body.TransactionalID, init, func(one idAsk) kmsg.Response {
+	return askID(env, *body.TransactionalID, init, func(one question) kmsg.Response {
 		response := producerIDRefused(one.code)
 		response.ErrorCode = fencedBefore(4, body.Version, one.code)
 		if producer, is := one.result.(transaction.Producer); is {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-go/chronik/actors/transactions/coordinator"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -44,7 +44,7 @@ func TestTransactionalProducersAskTheirCoordinator(t *testing.T) {
 		if version >= 3 {
 			r.ProducerID, r.ProducerEpoch = 7, 2
 		}
-		k.answers = []coordinator.Answered{{Result: transaction.Producer{ID: 7, Epoch: 3}}}
+		k.answers = []coordinators.Answered{{Result: transaction.Producer{ID: 7, Epoch: 3}}}
 		answer := ask[*kmsg.InitProducerIDResponse](h, r)
 		if answer.ErrorCode != 0 || answer.ProducerID != 7 || answer.ProducerEpoch != 3 {
 			t.Errorf("got %+v", answer)
@@ -58,7 +58,7 @@ func TestTransactionalProducersAskTheirCoordinator(t *testing.T) {
 		if version < 4 {
 			want = protocol.InvalidProducerEpoch
 		}
-		k.answers = []coordinator.Answered{{Code: protocol.ProducerFenced}}
+		k.answers = []coordinators.Answered{{Code: protocol.ProducerFenced}}
 		answer = ask[*kmsg.InitProducerIDResponse](h, r)
 		wantCode(t, "fenced", answer.ErrorCode, want)
 		if answer.ProducerID != -1 || answer.ProducerEpoch != -1 {

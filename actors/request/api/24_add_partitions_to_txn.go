@@ -37,7 +37,8 @@ func addPartitionsToTxn(env *request.Env, _ request.Client, r *protocol.Request)
 	} else {
 		added.transactions = body.Transactions
 	}
-	task := &idAsks{env: env, respond: added.response}
+	task := askIDs(env)
+	task.respond = added.response
 	current := env.Image()
 	for i := range added.transactions {
 		task.items = append(task.items, added.ask(current, &added.transactions[i]))
@@ -53,8 +54,8 @@ type partitionsAnswer struct {
 }
 
 // ask returns the question to the coordinator, with a known answer if it is not asked.
-func (p *partitionsAnswer) ask(current *image.Image, t *kmsg.AddPartitionsToTxnRequestTransaction) idAsk {
-	one := idAsk{id: t.TransactionalID}
+func (p *partitionsAnswer) ask(current *image.Image, t *kmsg.AddPartitionsToTxnRequestTransaction) question {
+	one := question{key: t.TransactionalID}
 	if t.TransactionalID == "" {
 		one.code = protocol.InvalidRequest
 		return one
@@ -91,7 +92,7 @@ func (p *partitionsAnswer) generation() int16 {
 	return transaction.FirstGeneration
 }
 
-func (p *partitionsAnswer) response(items []idAsk) kmsg.Response {
+func (p *partitionsAnswer) response(items []question) kmsg.Response {
 	response := kmsg.NewPtrAddPartitionsToTxnResponse()
 	for i := range p.transactions {
 		topics := p.topics(&p.transactions[i], &items[i])
@@ -106,7 +107,7 @@ func (p *partitionsAnswer) response(items []idAsk) kmsg.Response {
 	return response
 }
 
-func (p *partitionsAnswer) topics(t *kmsg.AddPartitionsToTxnRequestTransaction, one *idAsk,
+func (p *partitionsAnswer) topics(t *kmsg.AddPartitionsToTxnRequestTransaction, one *question,
 ) []kmsg.AddPartitionsToTxnResponseTransactionTopic {
 	codes, each := one.result.([]protocol.Code)
 	var topics []kmsg.AddPartitionsToTxnResponseTransactionTopic

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/transactions/coordinator"
 	"github.com/chronik-go/chronik/actors/transactions/transaction"
@@ -16,7 +17,7 @@ import (
 // Without an answer it is silent.
 type keeper struct {
 	asked   []coordinator.Ask
-	answers []coordinator.Answered
+	answers []coordinators.Answered
 }
 
 func keepIDs(h *host) *keeper {
@@ -79,7 +80,7 @@ func TestPartitionsBelongToATransactionTogether(t *testing.T) {
 		if len(k.asked) > 0 {
 			t.Errorf("the coordinator was asked %+v", k.asked)
 		}
-		k.answers = []coordinator.Answered{{}, {Code: protocol.ProducerFenced}}
+		k.answers = []coordinators.Answered{{}, {Code: protocol.ProducerFenced}}
 		want("added", addPartitions(version, "id", false, 1, 0), protocol.None, protocol.None)
 		add := k.asked[0].Body.(coordinator.Add)
 		if (add.Generation == transaction.SecondGeneration) != (version > 3) || len(add.Places) != 2 {
@@ -99,7 +100,7 @@ func TestBrokersVerifyPartitions(t *testing.T) {
 	h.topic("orders", 2, nil)
 	k := keepIDs(h)
 	for version := int16(4); version <= 5; version++ {
-		k.answers = []coordinator.Answered{
+		k.answers = []coordinators.Answered{
 			{Result: []protocol.Code{protocol.None, protocol.TransactionAbortable}},
 			{Code: protocol.InvalidProducerIDMapping},
 		}

@@ -3,7 +3,7 @@ package api
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	groups "github.com/chronik-go/chronik/actors/groups/records"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/metadata/image/config"
 	"github.com/chronik-go/chronik/actors/request"
@@ -29,7 +29,7 @@ func addOffsetsToTxn(env *request.Env, _ request.Client, r *protocol.Request) ca
 		Places:     []transaction.Place{offsetsPlace(env, body.Group)},
 		Generation: transaction.FirstGeneration,
 	}
-	return askID(env, body.TransactionalID, add, func(one idAsk) kmsg.Response {
+	return askID(env, body.TransactionalID, add, func(one question) kmsg.Response {
 		response := kmsg.NewPtrAddOffsetsToTxnResponse()
 		response.ErrorCode = fencedBefore(2, body.Version, one.code)
 		return response
@@ -43,5 +43,5 @@ func offsetsPlace(env *request.Env, group string) transaction.Place {
 	if topic := current.Topic(image.OffsetsTopic); topic != nil {
 		count = int32(len(topic.Partitions))
 	}
-	return transaction.Place{Topic: image.OffsetsTopic, Partition: groups.PartitionOf(group, count)}
+	return transaction.Place{Topic: image.OffsetsTopic, Partition: coordinators.PartitionOf(group, count)}
 }

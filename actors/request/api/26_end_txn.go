@@ -28,7 +28,7 @@ func endTxn(env *request.Env, _ request.Client, r *protocol.Request) call.Task {
 	if body.Version > 4 {
 		end.Generation = transaction.SecondGeneration
 	}
-	return askID(env, body.TransactionalID, end, func(one idAsk) kmsg.Response {
+	return askID(env, body.TransactionalID, end, func(one question) kmsg.Response {
 		response := kmsg.NewPtrEndTxnResponse()
 		response.ErrorCode = fencedBefore(2, body.Version, one.code)
 		response.ProducerID, response.ProducerEpoch = -1, -1

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/brokers"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/classic"
 	"github.com/chronik-go/chronik/actors/groups/consumers"
 	"github.com/chronik-go/chronik/actors/groups/offsets"
@@ -118,7 +119,8 @@ func (t *transactionalCommit) partition() *partition.Replica {
 	if topic == nil {
 		return nil
 	}
-	return t.env.Replicas.LookupID(topic.ID, records.PartitionOf(t.request.Group, int32(len(topic.Partitions))))
+	index := coordinators.PartitionOf(t.request.Group, int32(len(topic.Partitions)))
+	return t.env.Replicas.LookupID(topic.ID, index)
 }
 
 // verify asks the coordinator of the transaction.
@@ -151,7 +153,7 @@ func (l look) coordinatorOf(id string) (int32, bool) {
 	if topic == nil {
 		return 0, false
 	}
-	p, _ := topic.Partition(records.PartitionOf(id, int32(len(topic.Partitions))))
+	p, _ := topic.Partition(coordinators.PartitionOf(id, int32(len(topic.Partitions))))
 	leader := l.placement(p, l.topic(topic)).leader
 	return leader, leader != partition.NoLeader
 }
@@ -175,7 +177,7 @@ func (t *transactionalCommit) Answer(q *call.Questions, reply any) {
 			t.commit.Transaction.Verification.Confirm(t.request.ProducerEpoch)
 			t.ask(q)
 		}
-	case consumers.Answered:
+	case coordinators.Answered:
 		t.code = m.Code
 		t.codes, _ = m.Result.([]protocol.Code)
 	}

@@ -17,15 +17,15 @@ import (
 
 func deleteGroups(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.DeleteGroupsRequest)
-	task := &asks{env: env, client: client, timeout: env.Settings.RequestTimeout}
+	task := askGroups(env, client)
 	for _, group := range body.Groups {
-		task.items = append(task.items, groupAsk{group: group, body: consumers.Delete{}})
+		task.items = append(task.items, question{key: group, body: consumers.Delete{}})
 	}
-	task.respond = func(items []groupAsk) kmsg.Response {
+	task.respond = func(items []question) kmsg.Response {
 		response := kmsg.NewPtrDeleteGroupsResponse()
 		for i := range items {
 			answer := kmsg.NewDeleteGroupsResponseGroup()
-			answer.Group, answer.ErrorCode = items[i].group, int16(items[i].code)
+			answer.Group, answer.ErrorCode = items[i].key, int16(items[i].code)
 			response.Groups = append(response.Groups, answer)
 		}
 		return response

@@ -36,7 +36,7 @@ type deleteAnswer struct {
 	outcomes []protocol.Code
 }
 
-func (d *deleteAnswer) response(one groupAsk) kmsg.Response {
+func (d *deleteAnswer) response(one question) kmsg.Response {
 	response := kmsg.NewPtrOffsetDeleteResponse()
 	if response.ErrorCode = int16(one.code); one.code != protocol.None {
 		return response

@@ -15,15 +15,15 @@ import (
 
 func describeTransactions(env *request.Env, _ request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.DescribeTransactionsRequest)
-	task := &idAsks{env: env}
+	task := askIDs(env)
 	for _, id := range body.TransactionalIDs {
-		one := idAsk{id: id, body: coordinator.Describe{}}
+		one := question{key: id, body: coordinator.Describe{}}
 		if id == "" {
 			one.body, one.code = nil, protocol.InvalidRequest
 		}
 		task.items = append(task.items, one)
 	}
-	task.respond = func(items []idAsk) kmsg.Response {
+	task.respond = func(items []question) kmsg.Response {
 		response := kmsg.NewPtrDescribeTransactionsResponse()
 		for i := range items {
 			response.TransactionStates = append(response.TransactionStates, describedTransaction(&items[i]))
@@ -33,9 +33,9 @@ func describeTransactions(env *request.Env, _ request.Client, r *protocol.Reques
 	return task
 }
 
-func describedTransaction(one *idAsk) kmsg.DescribeTransactionsResponseTransactionState {
+func describedTransaction(one *question) kmsg.DescribeTransactionsResponseTransactionState {
 	answer := kmsg.NewDescribeTransactionsResponseTransactionState()
-	answer.TransactionalID, answer.ErrorCode = one.id, int16(one.code)
+	answer.TransactionalID, answer.ErrorCode = one.key, int16(one.code)
 	described, is := one.result.(coordinator.Description)
 	if !is {
 		return answer

@@ -8,10 +8,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/actors/request/call"
-	"github.com/chronik-go/chronik/actors/transactions"
 	"github.com/chronik-go/chronik/actors/transactions/coordinator"
 	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol"
@@ -92,14 +92,14 @@ type idList struct {
 // Start implements call.Task.
 func (l *idList) Start(q *call.Questions) {
 	q.Ask(l.env.Transactions, func(replyTo kit.Address, token uint64) any {
-		return transactions.List{ReplyTo: replyTo, Token: token}
+		return coordinators.List{ReplyTo: replyTo, Token: token}
 	})
 }
 
 // Answer implements call.Task.
 func (l *idList) Answer(q *call.Questions, reply any) {
 	switch m := reply.(type) {
-	case transactions.Listed:
+	case coordinators.Listed:
 		if m.Err != nil {
 			return
 		}

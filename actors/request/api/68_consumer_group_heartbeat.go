@@ -19,7 +19,7 @@ import (
 func consumerGroupHeartbeat(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.ConsumerGroupHeartbeatRequest)
 	timeout := env.Settings.RequestTimeout
-	task := askGroup(env, client, body.Group, body, timeout, func(one groupAsk) kmsg.Response {
+	task := askGroup(env, client, body.Group, body, timeout, func(one question) kmsg.Response {
 		if response, is := one.result.(*kmsg.ConsumerGroupHeartbeatResponse); is {
 			return response
 		}

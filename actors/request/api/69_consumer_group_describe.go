@@ -19,10 +19,10 @@ import (
 
 func consumerGroupDescribe(env *request.Env, client request.Client, r *protocol.Request) call.Task {
 	body := r.Body.(*kmsg.ConsumerGroupDescribeRequest)
-	task := &asks{env: env, client: client, timeout: env.Settings.RequestTimeout}
+	task := askGroups(env, client)
 	served := servesNewerGroups(env)
 	for _, group := range body.Groups {
-		one := groupAsk{group: group, body: consumers.DescribeConsumers{}}
+		one := question{key: group, body: consumers.DescribeConsumers{}}
 		switch {
 		case !served:
 			one.body, one.code = nil, protocol.UnsupportedVersion
@@ -31,7 +31,7 @@ func consumerGroupDescribe(env *request.Env, client request.Client, r *protocol.
 		}
 		task.items = append(task.items, one)
 	}
-	task.respond = func(items []groupAsk) kmsg.Response {
+	task.respond = func(items []question) kmsg.Response {
 		response := kmsg.NewPtrConsumerGroupDescribeResponse()
 		for i := range items {
 			response.Groups = append(response.Groups, describedConsumers(body, &items[i]))
@@ -41,14 +41,14 @@ func consumerGroupDescribe(env *request.Env, client request.Client, r *protocol.
 	return task
 }
 
-func describedConsumers(body *kmsg.ConsumerGroupDescribeRequest, one *groupAsk,
+func describedConsumers(body *kmsg.ConsumerGroupDescribeRequest, one *question,
 ) kmsg.ConsumerGroupDescribeResponseGroup {
 	answer, is := one.result.(kmsg.ConsumerGroupDescribeResponseGroup)
 	if !is {
 		answer = kmsg.NewConsumerGroupDescribeResponseGroup()
-		answer.Group, answer.ErrorCode = one.group, int16(one.code)
+		answer.Group, answer.ErrorCode = one.key, int16(one.code)
 		if one.code == protocol.GroupIDNotFound {
-			answer.ErrorMessage = pointer(fmt.Sprintf("Group %s is not a consumer group.", one.group))
+			answer.ErrorMessage = pointer(fmt.Sprintf("Group %s is not a consumer group.", one.key))
 		}
 	}
 	if is && body.IncludeAuthorizedOperations {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/brokers"
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/controller"
@@ -131,12 +132,12 @@ func (s *stage) with(change func()) {
 	change()
 }
 
-func (s *stage) ask(to kit.Address, body any) Answered {
+func (s *stage) ask(to kit.Address, body any) coordinators.Answered {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
-		answered, err := kit.Ask[Answered](ctx, s.broker.System, to, func(replyTo kit.Address) any {
+		answered, err := kit.Ask[coordinators.Answered](ctx, s.broker.System, to, func(replyTo kit.Address) any {
 			return Ask{ID: "id", Body: body, ReplyTo: replyTo}
 		})
 		if err != nil {
@@ -148,7 +149,7 @@ func (s *stage) ask(to kit.Address, body any) Answered {
 	}
 }
 
-func (s *stage) must(to kit.Address, body any) Answered {
+func (s *stage) must(to kit.Address, body any) coordinators.Answered {
 	s.t.Helper()
 	answered := s.ask(to, body)
 	if answered.Code != protocol.None {

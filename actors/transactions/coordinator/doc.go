@@ -12,13 +12,13 @@
 //	blocks    on disk while it reads the log, about a megabyte at a time
 //	receives  Ask, List, group.Proposed, metadata.ProducerIDAllocated, metadata.Submitted, brokers.Answered,
 //	          readOn, look, cleanup, again
-//	sends     Answered, Listed (askers); group.Propose (the partition's group); metadata.AllocateProducerID,
-//	          metadata.Submit; brokers.Ask
+//	sends     coordinators.Answered, Listed (askers); group.Propose (the partition's group);
+//	          metadata.AllocateProducerID, metadata.Submit; brokers.Ask
 //
 // What a request does is decided by a machine that knows no actor (core), and for each id by package
 // transaction.
 //
-//	body of Ask        result of Answered
+//	body of Ask        result of coordinators.Answered
 //	transaction.Init   transaction.Producer
 //	Add                none, Code alone
 //	Verify             []protocol.Code, one for each place; Code refuses all

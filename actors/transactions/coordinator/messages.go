@@ -1,12 +1,14 @@
 package coordinator
 
 import (
+	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol"
 )
 
-// Ask is a request about one transactional id. It is answered exactly once with Answered.
+// Ask is a request about one transactional id. It is answered exactly once with
+// coordinators.Answered.
 //
 //	body               result
 //	transaction.Init   transaction.Producer
@@ -26,18 +28,8 @@ func (m Ask) Refuse(error) { m.Answer(protocol.NotCoordinator, nil) }
 
 // Answer answers the request.
 func (m Ask) Answer(code protocol.Code, result any) {
-	m.ReplyTo.Tell(Answered{Token: m.Token, Code: code, Result: result})
+	m.ReplyTo.Tell(coordinators.Answered{Token: m.Token, Code: code, Result: result})
 }
-
-// Answered answers Ask. Result is nil if Code refuses the request.
-type Answered struct {
-	Token  uint64
-	Code   protocol.Code
-	Result any
-}
-
-// IsReply implements kit.Reply: the client may be gone.
-func (Answered) IsReply() {}
 
 // Add makes partitions part of a transaction.
 type Add struct {

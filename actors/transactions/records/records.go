@@ -6,16 +6,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	groups "github.com/chronik-go/chronik/actors/groups/records"
 	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol/batch"
 )
 
 // keyVersion is the one version of keys.
 const keyVersion = 0
-
-// PartitionOf returns which of so many partitions of __transaction_state an id belongs to.
-func PartitionOf(id string, partitions int32) int32 { return groups.PartitionOf(id, partitions) }
 
 // Key returns the transactional id that a key stands for, false if it stands for something else.
 func Key(data []byte) (string, bool) {

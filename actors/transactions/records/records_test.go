@@ -88,9 +88,3 @@ func TestWhatIsNotKnownIsLeftAlone(t *testing.T) {
 		}
 	}
 }
-
-func TestPartitionsAreThoseOfKafka(t *testing.T) {
-	if got, want := PartitionOf("ab", 50), int32((97*31+98)%50); got != want {
-		t.Errorf("got %d, want %d", got, want)
-	}
-}

@@ -1,11 +1,11 @@
-package records
+package coordinators
 
 import "unicode/utf16"
 
-// PartitionOf returns which of so many partitions of __consumer_offsets a group belongs to, as Kafka computes
-// it: the absolute value of Java's hash of the group id, in which the smallest integer counts as 0.
-func PartitionOf(group string, partitions int32) int32 {
-	hash := javaHash(group)
+// PartitionOf returns which of so many partitions a key, a group or a transactional id, belongs to, as Kafka
+// computes it: the absolute value of Java's hash of the key, in which the smallest integer counts as 0.
+func PartitionOf(key string, partitions int32) int32 {
+	hash := javaHash(key)
 	if hash == -1<<31 {
 		return 0
 	}
