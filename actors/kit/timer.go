@@ -24,8 +24,24 @@ type timer struct {
 func (c *Context) After(d time.Duration, message any) Timer { return c.cell.start(d, 0, message) }
 
 // Every tells the actor itself a message again and again. The next one is armed when the one before is
-// handed over, so they never pile up in front of an actor that is slow or stalled.
-func (c *Context) Every(d time.Duration, message any) Timer { return c.cell.start(d, d, message) }
+// handed over, so they never pile up in front of an actor that is slow or stalled. If d is a second or more
+// they come with a Beat, so that a node at rest wakes once for many actors; the first may be half a second
+// early or late then.
+func (c *Context) Every(d time.Duration, message any) Timer {
+	return c.cell.start(toBeat(c.Now(), d), d, message)
+}
+
+// Beat is where in a second what is not urgent begins. To go to sleep and to wake is most of what a node at
+// rest costs, and it wakes at these moments anyway: pings of links, which come more often, fall on them too.
+const Beat = time.Millisecond
+
+// toBeat returns d, if that is a second or more the time until the beat that is nearest to its end.
+func toBeat(now time.Time, d time.Duration) time.Duration {
+	if d < time.Second {
+		return d
+	}
+	return now.Add(d - Beat).Round(time.Second).Add(Beat).Sub(now)
+}
 
 func (c *cell) start(d, every time.Duration, message any) Timer {
 	if message == nil {
@@ -51,7 +67,7 @@ func (t *timer) ring() any {
 	case !t.running:
 		return nil
 	case t.every > 0:
-		t.arm(t.every)
+		t.arm(toBeat(t.cell.system.clock.Now(), t.every))
 	default:
 		t.unlink()
 	}

@@ -1,6 +1,7 @@
 package kit_test
 
 import (
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -23,8 +24,8 @@ func TestTimersTellTheirActor(t *testing.T) {
 			rang = append(rang, c.Now().Sub(begin))
 		}
 	}))
-	clock.Advance(6 * time.Second)
-	want := []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second, 6 * time.Second}
+	clock.Advance(6*time.Second + kit.Beat)
+	want := []time.Duration{2*time.Second + kit.Beat, 3 * time.Second, 4*time.Second + kit.Beat, 6*time.Second + kit.Beat}
 	if len(rang) != len(want) {
 		t.Fatalf("got %v, want %v", rang, want)
 	}
@@ -32,6 +33,29 @@ func TestTimersTellTheirActor(t *testing.T) {
 		if rang[i] != want[i] {
 			t.Errorf("got %v, want %v", rang, want)
 		}
+	}
+}
+
+func TestSlowTicksOfAllActorsComeTogether(t *testing.T) {
+	system, clock := kittest.NewInline(t)
+	begin := clock.Now()
+	var rang []time.Duration
+	for range 3 {
+		system.Spawn("a"+clock.Now().String(), spec(func(c *kit.Context) {
+			switch c.Message() {
+			case any(kit.Started{}):
+				c.Every(time.Second, "tick")
+			case "tick":
+				rang = append(rang, c.Now().Sub(begin))
+			}
+		}))
+		clock.Advance(300 * time.Millisecond)
+	}
+	clock.Advance(time.Second + 101*time.Millisecond)
+	beat := time.Second + kit.Beat
+	want := []time.Duration{beat, beat, beat + time.Second, beat + time.Second, beat + time.Second}
+	if !slices.Equal(rang, want) {
+		t.Errorf("got %v, want %v", rang, want)
 	}
 }
 

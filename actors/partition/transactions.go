@@ -49,6 +49,7 @@ func (v *Verification) Confirmed(epoch int16) bool { return v.confirmed.Load() =
 // would end that transaction has a later epoch.
 type transactions struct {
 	open      sync.Map // producer id → epoch
+	began     bool     // the map was used; for the leader's turns alone
 	verifying sync.Map // producer id → *verifying
 	count     atomic.Int64
 }
@@ -130,10 +131,16 @@ func (t *transactions) room(now int64) bool {
 	return t.count.Load() < maxVerifications
 }
 
-// reset begins anew with the open transactions of a new leader.
+// reset begins anew with the open transactions of a new leader. Where there never was a transaction it leaves
+// the maps alone: each would take memory with the first touch, and most partitions of most nodes have none.
 func (t *transactions) reset(producers *partitionlog.Producers) {
-	t.open.Clear()
-	producers.EachOpen(func(id int64, epoch int16) { t.open.Store(id, epoch) })
+	if t.began {
+		t.open.Clear()
+	}
+	producers.EachOpen(t.noteOpen)
+	if t.count.Load() == 0 {
+		return
+	}
 	t.verifying.Range(func(producer, _ any) bool {
 		t.forget(producer.(int64))
 		return true
@@ -142,8 +149,13 @@ func (t *transactions) reset(producers *partitionlog.Producers) {
 
 // begun notes that a transactional batch was appended.
 func (t *transactions) begun(id int64, epoch int16) {
-	t.open.Store(id, epoch)
+	t.noteOpen(id, epoch)
 	t.forget(id)
+}
+
+func (t *transactions) noteOpen(id int64, epoch int16) {
+	t.began = true
+	t.open.Store(id, epoch)
 }
 
 // ended notes that a marker was appended, which takes the verification away that was noted before it.

@@ -1,3 +1,7 @@
+// The runtime asks once a second whether the container has got other processors. For a node at rest that
+// is a good part of its cost; one that is given more takes them when it is started again.
+//go:debug updatemaxprocs=0
+
 package main
 
 import (

@@ -47,7 +47,7 @@ func (d *dialer) run(parent context.Context) {
 // for each. To go to sleep and to wake is most of what an idle link costs.
 func untilBeat() time.Duration {
 	now := time.Now()
-	return now.Truncate(pingEvery).Add(pingEvery).Sub(now) + time.Millisecond
+	return now.Truncate(pingEvery).Add(pingEvery).Sub(now) + kit.Beat
 }
 
 func (d *dialer) serve(parent context.Context) error {
