@@ -78,7 +78,8 @@ func (a *Actor) onStarted(c *kit.Context) {
 	core, err := newCore(a.options.Group, a.options.Settings, a.options.State, c.Now())
 	a.options.State = State{}
 	if err != nil {
-		c.Log().Error().Err(err).Msg("the members of a group cannot be read; they have to join again")
+		c.Log().Error().Err(err).Str("group", a.options.Group).
+			Msg("the members of a group cannot be read; they have to join again")
 		if core.newer.group == nil {
 			core.classic = classic.New(core.id, &core.settings.Classic, c.Now())
 		}
