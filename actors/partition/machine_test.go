@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"hash/crc32"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -10,6 +11,7 @@ import (
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/storage/partitionlog"
 	"github.com/chronik-go/chronik/storage/vfs"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // bench is a machine on an in-memory file system with its leader's Preparer.
@@ -88,6 +90,29 @@ func TestBatchesAreStampedInTheOrderOfTheirProposals(t *testing.T) {
 	}
 	if epoch := batch.Batch(second.Data).LeaderEpoch(); epoch != 5 {
 		t.Errorf("got leader epoch %d, want the term, 5", epoch)
+	}
+}
+
+// TestTheSumOfABatchIsThatOfItsBytes: what the leader writes into a batch is not among the bytes that it says
+// the sum of.
+func TestTheSumOfABatchIsThatOfItsBytes(t *testing.T) {
+	b := newBench(t)
+	for _, request := range []any{
+		Append{Batch: records(3, nil), AppendTime: -1},
+		Append{Batch: records(200, &batch.Producer{ID: 9, Epoch: 1, Sequence: 0}), AppendTime: -1},
+		EndTransaction{TransactionMarker: partitionlog.TransactionMarker{ProducerID: 9, ProducerEpoch: 2}},
+	} {
+		p := b.propose(request)
+		known := p.Data[len(p.Data)-int(p.Sum.Bytes):]
+		if want := crc32.Checksum(known, crc32.MakeTable(crc32.Castagnoli)); p.Sum.CRC != want {
+			t.Errorf("%T: got sum %08x, want %08x", request, p.Sum.CRC, want)
+		}
+		if before := len(p.Data) - len(known); before > 21 {
+			t.Errorf("%T: the sum leaves out %d bytes, want no more than what the leader writes to", request, before)
+		}
+	}
+	if p := b.propose(DeleteRecords{Offset: 1}); p.Sum != (wal.Sum{}) {
+		t.Errorf("got %+v of a command, want nothing", p.Sum)
 	}
 }
 

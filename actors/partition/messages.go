@@ -8,8 +8,9 @@ import (
 	"github.com/chronik-go/chronik/storage/partitionlog"
 )
 
-// Append is the request of a group.Propose that appends one validated record batch. The leader writes
-// offset and epoch into the batch in place; the bytes belong to the replica from then on.
+// Append is the request of a group.Propose that appends one validated record batch: it was built here, or its
+// CRC was checked, and that is believed from then on. The leader writes offset and epoch into the batch in
+// place; the bytes belong to the replica.
 type Append struct {
 	Batch batch.Batch
 	// AppendTime is what the topic's message.timestamp.type=LogAppendTime put into the batch, in

@@ -8,6 +8,7 @@ import (
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/partitionlog"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // Preparer checks and stamps what the leader is about to propose. It knows the tail of the log: what is
@@ -82,12 +83,13 @@ func (p *Preparer) admit(r Append) error {
 	return nil
 }
 
-// stamp gives a batch its place.
+// stamp gives a batch its place. What it writes lies before the bytes that the batch's own checksum is of.
+// That one was checked, or computed, before the batch came here: the log need not sum these bytes again.
 func (p *Preparer) stamp(b batch.Batch) applier.Prepared {
 	b.Stamp(p.next, p.epoch)
 	p.producers.Update(b)
 	p.next = b.NextOffset()
-	return applier.Prepared{Data: b}
+	return applier.Prepared{Data: b, Sum: wal.Sum{Bytes: uint32(b.Summed()), CRC: b.CRC()}}
 }
 
 // prepareEndTransaction composes the marker. It is written whether a transaction is open here or not: that of

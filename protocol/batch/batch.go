@@ -37,6 +37,9 @@ func (b Batch) Magic() int8 { return int8(b[atMagic]) }
 // CRC returns the CRC-32C that the header states.
 func (b Batch) CRC() uint32 { return binary.BigEndian.Uint32(b[atCRC:]) }
 
+// Summed returns how many bytes, the last ones, the CRC is of.
+func (b Batch) Summed() int { return len(b) - atAttributes }
+
 // Attributes returns the attribute bits.
 func (b Batch) Attributes() int16 { return b.int16At(atAttributes) }
 

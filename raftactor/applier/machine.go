@@ -1,5 +1,7 @@
 package applier
 
+import "github.com/chronik-go/chronik/storage/wal"
+
 // Entry is a committed proposal. Raft's own entries (the empty one of a new leader, changes of the
 // membership) are not shown to a Machine, so indexes have gaps.
 type Entry struct {
@@ -75,10 +77,11 @@ type Preparer interface {
 
 // Prepared is the outcome of Prepare; the first of these that is set counts.
 type Prepared struct {
-	Err    error  // refuse the request with it
-	Data   []byte // if not empty: propose this; the answer is the result of Apply. Not to be changed afterwards
-	Wait   bool   // propose nothing; give Answer when all that was proposed before is applied
-	Answer any    // propose nothing; give this answer now
+	Err    error   // refuse the request with it
+	Data   []byte  // if not empty: propose this; the answer is the result of Apply. Not to be changed afterwards
+	Sum    wal.Sum // of the end of Data, if the machine knows it
+	Wait   bool    // propose nothing; give Answer when all that was proposed before is applied
+	Answer any     // propose nothing; give this answer now
 }
 
 // Open opens a machine at the state of a checkpoint; nil stands for a new one. rebuild says that this

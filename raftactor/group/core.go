@@ -90,6 +90,7 @@ type Core struct {
 	offered       []Propose // not looked at yet
 	prepared      queue[prepared]
 	preparedBytes int64
+	sums          []wal.Sum // of what is being proposed, see stepProposal
 	waiters       queue[applier.Waiter]
 	pending       load
 

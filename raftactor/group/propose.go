@@ -6,11 +6,13 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // prepared is a request that is about to enter the log, or that waits for what entered before it.
 type prepared struct {
 	data   []byte // nil: only a waiter
+	sum    wal.Sum
 	waiter applier.Waiter
 }
 
@@ -73,10 +75,10 @@ func (c *Core) offer(p *Propose) {
 		c.pending.count++
 		c.pending.bytes += int64(len(r.Data))
 		c.preparedBytes += int64(len(r.Data))
-		c.prepared.push(prepared{r.Data, waiter})
+		c.prepared.push(prepared{r.Data, r.Sum, waiter})
 	case r.Wait:
 		waiter.Wait, waiter.Answer = true, r.Answer
-		c.prepared.push(prepared{nil, waiter})
+		c.prepared.push(prepared{waiter: waiter})
 	default:
 		c.answer(p, r.Answer, nil)
 	}
@@ -114,7 +116,8 @@ func (c *Core) submit() {
 // noData is what raft copies instead of the data.
 var noData = new(raftpb.Entry)
 
-// stepProposal appends n entries to raft's log and fills in their data.
+// stepProposal appends n entries to raft's log and fills in their data. What is known of their sums goes past
+// raft, which has no place for it.
 func (c *Core) stepProposal(n int) {
 	entries := make([]*raftpb.Entry, n)
 	for i := range entries {
@@ -142,8 +145,10 @@ func (c *Core) stepProposal(n int) {
 				e.GetIndex(), e.GetTerm(), c.term))
 		}
 		e.Data = p.data
+		c.sums = append(c.sums, p.sum)
 	}
 	c.handleReady(rd)
+	c.sums = emptied(c.sums)
 }
 
 // registerWaiters gives the waiters of prepared their indexes. before is the index of the last entry in

@@ -5,7 +5,10 @@ import (
 	"testing"
 	"unsafe"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/chronik-go/chronik/raftactor/applier"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // single is a ready leader of a group of one with a machine that does nothing.
@@ -90,6 +93,47 @@ func TestDataIsNeverCopied(t *testing.T) {
 	same("the machine", s.applies[0].Entries[0].Data)
 }
 
+// summed says of what is requested how long it is, as a sum.
+type summed struct{ verbatim }
+
+func (s *summed) Prepare(request any) applier.Prepared {
+	p := s.verbatim.Prepare(request)
+	p.Sum = wal.Sum{Bytes: uint32(len(p.Data)), CRC: uint32(p.Data[0])}
+	return p
+}
+
+// TestSumsReachTheLogWithTheirEntries: raft has no place for them, so they go past it. They must not end up
+// with another entry, neither of the same step nor of a later one.
+func TestSumsReachTheLogWithTheirEntries(t *testing.T) {
+	s := newSingle(t, &summed{})
+	chunk := make([]byte, maxStepBytes-1)
+	s.Propose([]Propose{{Request: []byte("a")}, {Request: []byte("bc")}, {Request: chunk},
+		{Request: []byte("d")}})
+	s.run()
+	s.Want(Want{Voters: []uint64{1, 2}}) // an entry of raft's own
+	for range 3 {
+		s.Tick()
+		s.run()
+	}
+	var kinds []uint8
+	for _, a := range s.appends {
+		for _, e := range a.Update.Entries {
+			kinds = append(kinds, e.Type)
+			want := wal.Sum{}
+			if e.Type == uint8(raftpb.EntryNormal) {
+				want = wal.Sum{Bytes: uint32(len(e.Data)), CRC: uint32(e.Data[0])}
+			}
+			if e.Sum != want {
+				t.Errorf("got %+v with entry %d of %d bytes, want %+v", e.Sum, e.Index, len(e.Data), want)
+			}
+		}
+	}
+	if len(s.appends) < 3 || len(kinds) != 5 || kinds[4] == uint8(raftpb.EntryNormal) {
+		t.Fatalf("got %d appends of entries of types %v, want proposals in two and a change behind", len(s.appends),
+			kinds)
+	}
+}
+
 func TestTooMuchUncommittedIsRefusedBeforePrepare(t *testing.T) {
 	v := &verbatim{}
 	s := newSingle(t, v)
@@ -151,7 +195,8 @@ func TestIdleCoreKeepsLittle(t *testing.T) {
 	s.run()
 	s.storage(nil)
 	kept := cap(s.tail.entries) + cap(s.waiters.items) + cap(s.prepared.items) + cap(s.Core.appends.items) +
-		cap(s.Core.applies.items) + cap(s.out.Answers) + cap(s.out.Appends) + cap(s.out.Applies)
+		cap(s.Core.applies.items) + cap(s.out.Answers) + cap(s.out.Appends) + cap(s.out.Applies) +
+		cap(s.sums)
 	if kept > 8*smallQueue || s.tail.bytes != 0 {
 		t.Fatalf("got room for %d items and %d bytes in the tail, want next to nothing", kept, s.tail.bytes)
 	}

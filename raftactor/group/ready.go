@@ -84,7 +84,7 @@ func (c *Core) storageAppend(m *raftpb.Message) {
 		state = c.appendInstalled(&u, m.GetSnapshot())
 	}
 	if len(entries) > 0 {
-		u.Entries = walEntries(entries)
+		u.Entries = walEntries(entries, c.sums)
 		last := entries[len(entries)-1]
 		c.last, c.election.lastTerm = last.GetIndex(), last.GetTerm()
 	}
@@ -116,13 +116,17 @@ func (c *Core) deliver(responses []*raftpb.Message) {
 	}
 }
 
-// walEntries converts entries; their data is shared.
-func walEntries(entries []*raftpb.Entry) []wal.Entry {
+// walEntries converts entries; their data is shared. The sums are those of the last ones.
+func walEntries(entries []*raftpb.Entry, sums []wal.Sum) []wal.Entry {
 	converted := make([]wal.Entry, len(entries))
 	for i, e := range entries {
 		converted[i] = wal.Entry{
 			Term: e.GetTerm(), Index: e.GetIndex(), Type: uint8(e.GetType()), Data: e.GetData(),
 		}
+	}
+	fresh := converted[len(converted)-len(sums):]
+	for i := range fresh {
+		fresh[i].Sum = sums[i]
 	}
 	return converted
 }

@@ -37,7 +37,8 @@
 //	6 live file   -           sequence    incarnation u64, end u64           heads only
 //	7 state       -           -           see head.go                        heads only
 //
-// All checksums are CRC-32C. One Append is one frame.
+// All checksums are CRC-32C. One Append is one frame. The checksum of an entry whose end was summed before is
+// derived from that sum (sum.go) and is the same.
 //
 // # Old bytes in reused files
 //

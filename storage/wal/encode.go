@@ -89,16 +89,19 @@ func (e *encoder) update(u *Update) {
 	for i := range u.Entries {
 		n := &u.Entries[i]
 		h := recordHeader{kind: kindEntry, typ: n.Type, group: u.Group, term: n.Term, index: n.Index}
-		e.record(h, n.Data)
+		e.summed(h, n.Data, n.Sum)
 	}
 }
 
-func (e *encoder) record(h recordHeader, payload []byte) {
+func (e *encoder) record(h recordHeader, payload []byte) { e.summed(h, payload, Sum{}) }
+
+// summed is record for a payload of which something is known.
+func (e *encoder) summed(h recordHeader, payload []byte, known Sum) {
 	if len(payload) <= inlineLimit {
 		e.small(h, payload)
 		return
 	}
-	e.header(h, payload)
+	e.header(h, payload, known)
 	e.vectors = append(e.vectors, e.buffer[e.from:], payload)
 	e.from = len(e.buffer)
 }
@@ -106,15 +109,15 @@ func (e *encoder) record(h recordHeader, payload []byte) {
 // small writes a record whose payload is copied. It is apart from record so that payloads on the stack stay
 // there.
 func (e *encoder) small(h recordHeader, payload []byte) {
-	e.header(h, payload)
+	e.header(h, payload, Sum{})
 	e.buffer = append(e.buffer, payload...)
 }
 
-func (e *encoder) header(h recordHeader, payload []byte) {
+func (e *encoder) header(h recordHeader, payload []byte, known Sum) {
 	h.length, h.frame = uint32(len(payload)), e.frame
 	at := len(e.buffer)
 	e.buffer = e.buffer[:at+recordHeaderSize]
-	h.encode(e.buffer[at:], e.seed, payload)
+	h.encode(e.buffer[at:], e.seed, payload, known)
 }
 
 // bytes returns the length of the frame so far.

@@ -23,9 +23,9 @@ func seedLog(f *testing.F) []byte {
 	}
 	updates := []Update{
 		{Group: 1, Hard: &HardState{1, 2, 3}, ConfState: []byte("conf"),
-			Entries: []Entry{{1, 1, 0, []byte("a")}, {1, 2, 1, nil}}},
+			Entries: []Entry{{Term: 1, Index: 1, Data: []byte("a")}, {Term: 1, Index: 2, Type: 1}}},
 		{Group: 2, Checkpoint: &Checkpoint{5, 1, []byte("c"), []byte("machine")},
-			Entries: []Entry{{2, 6, 0, []byte("b")}}},
+			Entries: []Entry{{Term: 2, Index: 6, Data: []byte("b")}}},
 		{Group: 1, Remove: true},
 	}
 	for i := range updates {
@@ -137,7 +137,7 @@ func scriptedFrame(data, script []byte, header frameHeader) []byte {
 		h.length = uint32(length)
 		at := len(records)
 		records = append(records, make([]byte, recordHeaderSize)...)
-		h.encode(records[at:], seedOf(header.incarnation), payload)
+		h.encode(records[at:], seedOf(header.incarnation), payload, Sum{})
 		records = append(records, payload...)
 		header.records++
 	}

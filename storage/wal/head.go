@@ -43,7 +43,7 @@ func (w *WAL) encodeHead(f *file, live []*file) []byte {
 		h.length, h.frame = uint32(len(payload)), uint32(frame.sequence)
 		at := len(b)
 		b = b[:at+recordHeaderSize]
-		h.encode(b[at:], f.seed, payload)
+		h.encode(b[at:], f.seed, payload, Sum{})
 		b = append(b, payload...)
 	}
 	for _, l := range live {

@@ -114,19 +114,16 @@ type recordHeader struct {
 	term, index uint64
 }
 
-// encode writes the header into b with the checksum of header and payload. seed comes from seedOf.
-func (h recordHeader) encode(b []byte, seed uint32, payload []byte) {
+// encode writes the header into b with the checksum of header and payload. seed comes from seedOf, known is
+// what was summed of the payload before.
+func (h recordHeader) encode(b []byte, seed uint32, payload []byte, known Sum) {
 	little.PutUint32(b[4:], h.length)
 	b[8], b[9], b[10], b[11] = h.kind, h.typ, 0, 0
 	little.PutUint32(b[12:], h.frame)
 	little.PutUint64(b[16:], uint64(h.group))
 	little.PutUint64(b[24:], h.term)
 	little.PutUint64(b[32:], h.index)
-	little.PutUint32(b, recordCRC(seed, b, payload))
-}
-
-func recordCRC(seed uint32, header, payload []byte) uint32 {
-	return crc32.Update(crc32.Update(seed, castagnoli, header[4:recordHeaderSize]), castagnoli, payload)
+	little.PutUint32(b, derivedCRC(seed, b, payload, known))
 }
 
 // seedOf returns what the checksums of all records of an incarnation start from.

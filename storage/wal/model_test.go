@@ -3,6 +3,7 @@ package wal_test
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -193,8 +194,17 @@ func (g *generator) entries(s wal.State) []wal.Entry {
 		}
 		entries[i] = wal.Entry{Term: term, Index: first + uint64(i), Type: uint8(g.rng.IntN(3)),
 			Data: g.bytes(size)}
+		if g.rng.IntN(2) == 0 {
+			entries[i].Sum = sumOf(entries[i].Data, g.rng.IntN(len(entries[i].Data)+1))
+		}
 	}
 	return entries
+}
+
+// sumOf returns the sum of what comes after so many bytes.
+func sumOf(data []byte, after int) wal.Sum {
+	rest := data[after:]
+	return wal.Sum{Bytes: uint32(len(rest)), CRC: crc32.Checksum(rest, crc32.MakeTable(crc32.Castagnoli))}
 }
 
 // bytes returns up to limit random bytes.

@@ -129,6 +129,9 @@ func (p *plan) addEntries(entries []Entry, state planned) string {
 		if len(e.Data) > MaxEntryBytes {
 			return fmt.Sprintf("entry %d has %d bytes, the limit is %d", e.Index, len(e.Data), MaxEntryBytes)
 		}
+		if int64(e.Sum.Bytes) > int64(len(e.Data)) {
+			return fmt.Sprintf("entry %d has %d bytes, and a sum of %d", e.Index, len(e.Data), e.Sum.Bytes)
+		}
 		p.record(len(e.Data))
 	}
 	p.entries += len(entries)

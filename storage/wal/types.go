@@ -8,6 +8,7 @@ type Entry struct {
 	Term, Index uint64
 	Type        uint8
 	Data        []byte
+	Sum         Sum // of the end of Data; only Append looks at it
 }
 
 // HardState is what Raft must remember of its votes and of the commit index.
