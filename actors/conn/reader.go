@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/protocol"
@@ -131,7 +133,7 @@ func (r *reader) body(size int) ([]byte, *cost, error) {
 
 // fillFrame reads into memory that grows with what has arrived.
 func (r *reader) fillFrame(held *cost, size int) ([]byte, error) {
-	frame := make([]byte, held.own)
+	frame := unzeroed(int(held.own))
 	got := copy(frame, r.head[r.from:r.end])
 	r.from += got
 	for {
@@ -146,8 +148,20 @@ func (r *reader) fillFrame(held *cost, size int) ([]byte, error) {
 		if err := held.grow(next - got); err != nil {
 			return nil, err
 		}
-		frame = append(make([]byte, 0, next), frame...)[:next]
+		larger := unzeroed(next)
+		copy(larger, frame)
+		frame = larger
 	}
+}
+
+// unzeroed returns n bytes, one at least, that hold anything. A frame is filled or dropped, so to clear it
+// first is for nothing, and costs a fifth of the way through the socket. The builder of strings is what the
+// standard library has for memory that nobody clears.
+func unzeroed(n int) []byte {
+	var b strings.Builder
+	b.Grow(n)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), n)
 }
 
 // fill reads all of buf.
