@@ -47,6 +47,13 @@ const (
 	floorName = "floor"
 )
 
+// Beyond these the short form fails. On two cores that thirty other processes were using too, the medians of
+// five short forms were 0.38 to 1.25 times the floor's rates, and 0.67 to 2.53 times its costs.
+const (
+	grossRate = 0.15
+	grossCost = 4
+)
+
 // against is a set of bounds, by system.
 type against = map[string]float64
 
@@ -55,17 +62,17 @@ var (
 	everyone = append(fsyncing[:len(fsyncing):len(fsyncing)], floorName)
 )
 
-// produceLines are what a produce scenario reports.
-func produceLines(throughput, cpu, gross, grossCPU against) []line {
+// produceLines are what a produce scenario reports. The bound on costs is for CPU and memory.
+func produceLines(throughput, cpu, gross, costs against) []line {
 	var resident against
 	if cpu != nil {
 		resident = against{kafkaName: 0.25}
 	}
 	return []line{
 		{figure: "throughput", unit: "MiB/s", more: true, goals: throughput, gross: gross},
-		{figure: "broker CPU", unit: "ms/MiB", goals: cpu, gross: grossCPU},
+		{figure: "broker CPU", unit: "ms/MiB", goals: cpu, gross: costs},
 		{figure: "client CPU", unit: "ms/MiB"},
-		{figure: "peak RSS", unit: "MiB", goals: resident},
+		{figure: "peak RSS", unit: "MiB", goals: resident, gross: costs},
 		{figure: "disk bytes written per byte", unit: ""},
 	}
 }
@@ -100,7 +107,7 @@ func produceScenarios() []scenario {
 	}
 	all := []scenario{
 		of("produce-1k", base, produceLines(against{kafkaName: 2, flushName: 10, floorName: 0.6},
-			against{kafkaName: 0.4}, against{floorName: 0.25}, against{floorName: 4}), everyone...),
+			against{kafkaName: 0.4}, against{floorName: grossRate}, against{floorName: grossCost}), everyone...),
 		of("produce-100b", with(func(f *flood) { f.record = 100 }), produceLines(double, nil, nil, nil),
 			fsyncing...),
 		of("produce-10k", with(func(f *flood) { f.record = 10 << 10 }), produceLines(nil, nil, nil, nil),
@@ -132,7 +139,8 @@ func readScenarios() []scenario {
 	return []scenario{
 		{
 			name: "consume", about: "all records from the start, in the page cache", nodes: 1,
-			others: []string{floorName}, lines: lines(against{kafkaName: 0.4, floorName: 1.3}, against{floorName: 3}),
+			others:  []string{floorName},
+			lines:   lines(against{kafkaName: 0.4, floorName: 1.3}, against{floorName: grossCost}),
 			fixture: readFixture, run: consume,
 		},
 		{
@@ -153,7 +161,7 @@ func readScenarios() []scenario {
 // paceScenarios are about time on one node.
 func paceScenarios() []scenario {
 	serialLines := []line{
-		{figure: "rate", unit: "records/s", more: true, gross: against{floorName: 0.25}},
+		{figure: "rate", unit: "records/s", more: true, gross: against{floorName: grossRate}},
 		{figure: "p50", unit: "µs"}, {figure: "p99", unit: "µs"},
 	}
 	return []scenario{
