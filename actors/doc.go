@@ -18,6 +18,7 @@
 //	├─ brokers                 asks other brokers in Kafka's own requests, and answers theirs
 //	│  └─ call-<id>            one per request of a broker that waits for other actors or for the disk
 //	├─ groups                  one coordinator for each partition of __consumer_offsets that is led here
+//	│  ├─ expressions          which topics the regular expressions of groups match
 //	│  └─ coordinator-<n>      reads the groups from the log, writes for them, wakes them
 //	│     └─ consumers-<group> one consumer group: members, generations, offsets
 //	├─ transactions            one coordinator for each partition of __transaction_state that is led here
@@ -49,6 +50,7 @@
 //	brokers                    rebuilt; whoever asked another broker hears of it and asks again
 //	groups                     rebuilt; its coordinators read their groups from the log
 //	coordinator                the same, for one partition of __consumer_offsets
+//	expressions                rebuilt; groups ask again what their expressions match
 //	consumers                  its coordinator reads it again from the log; members join again
 //	transactions               rebuilt; its coordinators read the log and carry on with what was decided
 //	coordinator of these       the same, for one partition of __transaction_state

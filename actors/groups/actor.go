@@ -8,6 +8,7 @@ import (
 	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/consumers"
 	"github.com/chronik-go/chronik/actors/groups/coordinator"
+	"github.com/chronik-go/chronik/actors/groups/expressions"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/image"
@@ -26,9 +27,18 @@ type Options struct {
 	Log             zerolog.Logger
 }
 
+// nameExpressions is the child that knows what regular expressions match; no coordinator bears such a name.
+const nameExpressions = "expressions"
+
+// express is the end of the wait before that child is built again.
+type express struct{}
+
 // Actor is the manager. See the package comment for its card.
 type Actor struct {
+	options      Options
 	coordinators coordinators.Set
+	repairs      kit.Restarts  // of the child that knows expressions
+	pause        time.Duration // before it is built again
 }
 
 // Spec returns how to spawn the manager.
@@ -37,23 +47,40 @@ func Spec(options Options) kit.Spec {
 }
 
 func newActor(options Options) *Actor {
-	spec := func(replica *partition.Replica, index int32, _ protocol.LeaderEpoch) kit.Spec {
+	a := &Actor{options: options, repairs: kit.Restarts{
+		Limit: kit.NoLimit, Within: time.Minute, Min: 10 * time.Millisecond, Max: 10 * time.Second,
+	}}
+	a.coordinators = coordinators.Set{
+		Topic: image.OffsetsTopic, Table: options.Table, Image: options.Image, Metadata: options.Metadata,
+	}
+	return a
+}
+
+// start begins to follow who leads, and what expressions match.
+func (a *Actor) start(c *kit.Context) {
+	searcher, options := c.Self().Child(nameExpressions), a.options
+	a.coordinators.Spec = func(replica *partition.Replica, index int32, _ protocol.LeaderEpoch) kit.Spec {
 		return coordinator.Spec(coordinator.Options{
 			Replica: replica, Settings: options.Settings, CleanupInterval: options.CleanupInterval,
-			Low: options.Low, Log: options.Log.With().Int32("coordinator", index).Logger(),
+			Low: options.Low, Expressions: searcher,
+			Log: options.Log.With().Int32("coordinator", index).Logger(),
 		})
 	}
-	return &Actor{coordinators: coordinators.Set{
-		Topic: image.OffsetsTopic, Table: options.Table, Image: options.Image, Metadata: options.Metadata,
-		Spec: spec,
-	}}
+	a.spawnExpressions(c)
+	a.coordinators.Start(c)
+}
+
+func (a *Actor) spawnExpressions(c *kit.Context) {
+	c.Spawn(nameExpressions, expressions.Spec(expressions.Options{
+		Image: a.options.Image, Metadata: a.options.Metadata, Log: a.options.Log,
+	}))
 }
 
 // Receive implements kit.Actor.
 func (a *Actor) Receive(c *kit.Context) {
 	switch m := c.Message().(type) {
 	case kit.Started:
-		a.coordinators.Start(c)
+		a.start(c)
 	case consumers.Ask:
 		a.onAsk(c, m)
 	case coordinators.List:
@@ -66,11 +93,30 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.coordinators.Look(c)
 	case coordinators.Resubscribe:
 		a.coordinators.Subscribe(c)
+	case express:
+		a.spawnExpressions(c)
 	case kit.ChildFailed:
-		a.coordinators.Failed(c, m)
+		a.onChildFailed(c, m)
 	case kit.Terminated:
-		a.coordinators.Terminated(c, m)
+		a.onTerminated(c, m)
 	}
+}
+
+// onChildFailed makes a pause before a child that failed is built again.
+func (a *Actor) onChildFailed(c *kit.Context, m kit.ChildFailed) {
+	if m.Who.Name() == nameExpressions {
+		a.pause, _ = a.repairs.Failed(c.Now()) // without a limit there is always a wait
+		return
+	}
+	a.coordinators.Failed(c, m)
+}
+
+func (a *Actor) onTerminated(c *kit.Context, m kit.Terminated) {
+	if m.Who.Name() == nameExpressions {
+		c.After(a.pause, express{})
+		return
+	}
+	a.coordinators.Terminated(c, m)
 }
 
 // onAsk passes a request on to the coordinator of its group.

@@ -3,14 +3,14 @@
 //
 //	actor     groups
 //	parent    broker
-//	children  coordinator-<partition>
+//	children  coordinator-<partition>, expressions
 //	owns      which coordinators there are
 //	on panic  stopped with its children; the broker builds a new one, whose coordinators read the log
 //	loses     rebalances under way; requests that wait are told to look for the coordinator again
 //	mailbox   one by one
 //	blocks    never
 //	receives  consumers.Ask, metadata.ImageChanged, partition.Woken; coordinators.List, coordinators.Look,
-//	          coordinators.Resubscribe
+//	          coordinators.Resubscribe, express
 //	sends     consumers.Ask, consumers.Forget (coordinators); coordinators.Answered, coordinators.Listed
 //	          (askers); partition.Wait (partitions); metadata.Subscribe
 //

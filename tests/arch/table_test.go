@@ -17,7 +17,7 @@ var ladder = [][]string{
 	{"actors/groups", "actors/transactions"},
 	{"actors/groups/coordinator", "actors/transactions/coordinator"},
 	{"actors/groups/consumers"},
-	{"actors/groups/modern"},
+	{"actors/groups/modern", "actors/groups/expressions"},
 	{"actors/groups/classic", "actors/groups/offsets", "actors/groups/assignor"},
 	{"actors/transactions/records", "actors/coordinators"},
 	{"actors/groups/records", "actors/transactions/transaction"},

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/actors/groups/classic"
+	"github.com/chronik-go/chronik/actors/groups/expressions"
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -19,8 +21,13 @@ type Options struct {
 	Settings *Settings
 	State    State
 	Listing  *atomic.Pointer[Summary] // where the group publishes its Summary
-	Log      zerolog.Logger
+	// Expressions is who knows what regular expressions match, by name.
+	Expressions kit.Address
+	Log         zerolog.Logger
 }
+
+// followAgain is the wait before whoever knows expressions is asked again after a failure.
+const followAgain = 100 * time.Millisecond
 
 // Actor is one group. See the package comment for its card.
 type Actor struct {
@@ -30,6 +37,8 @@ type Actor struct {
 	last    classic.Ticket
 	handled uint64    // messages of the coordinator
 	wake    time.Time // when a Tick will come, zero: none
+	watches bool      // who knows expressions
+	away    bool      // that one failed, and is asked again soon
 }
 
 // asked is where an answer goes.
@@ -67,6 +76,12 @@ func (a *Actor) Receive(c *kit.Context) {
 	case EndTransaction:
 		a.core.endTransaction(m)
 		a.proceed(c)
+	case expressions.Matched:
+		a.onMatched(c, m)
+	case follow:
+		a.onFollow(c)
+	case kit.Terminated:
+		a.onAway(c)
 	case kit.Stopping:
 		a.onStopping()
 	}
@@ -85,6 +100,7 @@ func (a *Actor) onStarted(c *kit.Context) {
 		}
 	}
 	a.core = core
+	a.search(c)
 	a.publish()
 	a.wakeAt(c)
 }
@@ -115,6 +131,7 @@ func (a *Actor) proceed(c *kit.Context) {
 			Transaction: one.transaction,
 		})
 	}
+	a.search(c)
 	a.publish()
 	a.wakeAt(c)
 	if a.core.vacant() {
@@ -140,6 +157,45 @@ func (a *Actor) wakeAt(c *kit.Context) {
 	}
 	a.wake = next
 	c.Parent().Tell(WakeAt{Group: c.Self(), At: next})
+}
+
+// search asks what expressions match, and says which ones nobody has any more.
+func (a *Actor) search(c *kit.Context) {
+	leaves, follows := a.core.searches.take()
+	for _, one := range leaves {
+		a.options.Expressions.Tell(expressions.Leave{Expression: one, Who: c.Self()})
+	}
+	if len(follows) > 0 && !a.watches {
+		a.watches = true
+		c.Watch(a.options.Expressions)
+	}
+	for _, one := range follows {
+		a.options.Expressions.Tell(expressions.Follow{Expression: one, Who: c.Self()})
+	}
+}
+
+func (a *Actor) onMatched(c *kit.Context, m expressions.Matched) {
+	if errors.Is(m.Err, expressions.ErrAway) {
+		a.onAway(c)
+		return
+	}
+	a.core.matched(c.Now(), m.Expression, m.Topics, m.Err)
+	a.proceed(c)
+}
+
+// onAway waits for the successor of who knew expressions.
+func (a *Actor) onAway(c *kit.Context) {
+	if !a.away {
+		a.away = true
+		c.After(followAgain, follow{})
+	}
+}
+
+// onFollow asks the successor for all that is wanted.
+func (a *Actor) onFollow(c *kit.Context) {
+	a.away, a.watches = false, false
+	a.core.searchAgain()
+	a.search(c)
 }
 
 func (a *Actor) publish() {

@@ -59,6 +59,7 @@ type core struct {
 	settings *Settings
 	classic  *classic.Group // nil: the group is one of the newer protocol
 	newer    newer
+	searches searches
 	offsets  offsets.Table
 	pending  offsets.Pending
 	open     map[uint64]change
@@ -95,6 +96,7 @@ func newCore(id string, settings *Settings, state State, now time.Time) (*core, 
 	if len(state.Modern) > 0 {
 		group, err := modern.Restore(id, state.Modern, &settings.Modern, now)
 		c.newer.group = group
+		c.followAll()
 		return c, err
 	}
 	if state.Record == nil {
@@ -232,6 +234,9 @@ func (c *core) next() time.Time {
 
 // vacant tells whether the group is nothing but its name, or gone for good.
 func (c *core) vacant() bool {
+	if len(c.searches.parked) > 0 {
+		return false
+	}
 	if c.newer.group != nil {
 		return c.vacantNewer()
 	}

@@ -8,8 +8,9 @@
 //	loses     a rebalance under way, ids that were given out: members join again. Nothing that was answered
 //	mailbox   one by one
 //	blocks    never
-//	receives  Ask, Tick, Expire, Forget, Written, EndTransaction
-//	sends     coordinators.Answered to askers; Write, WakeAt, Vacant to the coordinator
+//	receives  Ask, Tick, Expire, Forget, Written, EndTransaction, expressions.Matched, follow
+//	sends     coordinators.Answered to askers; Write, WakeAt, Vacant to the coordinator; expressions.Follow,
+//	          expressions.Leave
 //
 // Everything that outlives the actor goes through the log first: what a Write holds is applied to memory
 // when it is committed, and answered after that. The classic protocol is package classic.
@@ -34,6 +35,13 @@
 // member of the newer protocol, make a classic group of it again. Requests to such a group are handled in
 // batches. The records of a batch go to the log together, its answers leave when they are committed, and what
 // comes meanwhile waits; if they are not committed the group is as it was before the batch.
+//
+// # Regular expressions
+//
+// What they match is not looked up here, as that takes a moment for each topic of the cluster: the group
+// follows the expressions of its members with package expressions. A heartbeat with a new one waits until
+// it is known what it matches, and no other request does. When that changes the next epoch begins, without
+// a heartbeat.
 //
 // # Transactions
 //

@@ -131,6 +131,9 @@ type Vacant struct {
 	Handled uint64
 }
 
+// follow is the end of the wait for whoever knows expressions.
+type follow struct{}
+
 // Summary is what a list of groups shows of one. It is immutable.
 type Summary struct {
 	Group        string

@@ -55,9 +55,15 @@ func (c *core) isNewer(body any) bool {
 	return heartbeat || c.newer.group != nil || c.newer.writing
 }
 
-// askNewer handles a request now, or when what is being written is committed.
+// askNewer handles a request now, or when what is being written is committed, or when it is known what the
+// expression in it matches.
 func (c *core) askNewer(now time.Time, client classic.Client, body any, t classic.Ticket) {
-	c.newer.queue = append(c.newer.queue, queued{client, body, t})
+	q := queued{client, body, t}
+	if expression := expressionIn(body); expression != "" && !c.knows(expression) {
+		c.park(expression, q)
+		return
+	}
+	c.newer.queue = append(c.newer.queue, q)
 	c.work(now)
 }
 
@@ -114,6 +120,7 @@ func (c *core) settled(now time.Time, committed bool) {
 	c.newer.follow, c.newer.back, c.newer.old, c.newer.writing = nil, nil, nil, false
 	if c.newer.group != nil {
 		c.newer.group.Settle(committed)
+		c.followAll()
 	}
 	switch {
 	case committed && follow != nil:
@@ -141,6 +148,10 @@ func (c *core) newerWritten(now time.Time, what change, code protocol.Code, at i
 
 // handle handles one request. A group that the request turned into a classic one handles those after it.
 func (c *core) handle(now time.Time, q queued) {
+	if _, is := q.body.(lookAgain); is {
+		c.lookAgain(now)
+		return
+	}
 	if r, is := q.body.(*kmsg.ConsumerGroupHeartbeatRequest); is {
 		c.answer(q.ticket, protocol.None, c.heartbeat(now, q.client, r))
 		c.maybeDowngrade(now)
@@ -150,7 +161,7 @@ func (c *core) handle(now time.Time, q queued) {
 		c.askClassic(now, q.client, q.body, q.ticket)
 		return
 	}
-	at := topics{c.settings.Image()}
+	at := c.topics()
 	switch r := q.body.(type) {
 	case *kmsg.JoinGroupRequest:
 		c.joinNewer(now, q, r, at)
@@ -176,7 +187,7 @@ func (c *core) handle(now time.Time, q queued) {
 // left as it was if the heartbeat is refused.
 func (c *core) heartbeat(now time.Time, client classic.Client, r *kmsg.ConsumerGroupHeartbeatRequest,
 ) *kmsg.ConsumerGroupHeartbeatResponse {
-	at := topics{c.settings.Image()}
+	at := c.topics()
 	if c.newer.group != nil {
 		return c.newer.group.Heartbeat(now, client, r, at)
 	}
@@ -274,7 +285,7 @@ func (c *core) tickNewer(now time.Time) {
 		return
 	}
 	before := len(c.answers)
-	c.newer.group.Tick(now, topics{c.settings.Image()})
+	c.newer.group.Tick(now, c.topics())
 	c.maybeDowngrade(now)
 	c.collect()
 	c.write(now, before)

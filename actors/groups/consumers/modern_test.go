@@ -201,6 +201,7 @@ func TestGroupTurnsFromOneProtocolToTheOtherAndBack(t *testing.T) {
 	expression := "a("
 	refused.SubscribedTopicRegex = &expression
 	one := s.ask(refused)
+	s.core.matched(s.now, expression, nil, protocol.Errorf(protocol.InvalidRegularExpression, "it is none"))
 	s.mustHeartbeat(s.commit(protocol.None)[one], protocol.InvalidRegularExpression)
 	s.mustBe("classic", "Stable")
 	one = s.ask(heartbeatOf("m1", 0))

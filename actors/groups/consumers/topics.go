@@ -1,15 +1,16 @@
 package consumers
 
 import (
-	"regexp"
-
 	"github.com/chronik-go/chronik/actors/groups/modern"
 	"github.com/chronik-go/chronik/actors/groups/records"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 )
 
-// topics shows the image of the cluster to a group.
-type topics struct{ *image.Image }
+// topics shows the image of the cluster, and what expressions match, to a group.
+type topics struct {
+	*image.Image
+	matches map[string][]string
+}
 
 var _ modern.Topics = topics{}
 
@@ -28,14 +29,8 @@ func topicOf(topic *image.Topic) (records.Topic, bool) {
 	return records.Topic{Name: topic.Name, ID: topic.ID, Partitions: int32(len(topic.Partitions))}, true
 }
 
-// Matching implements modern.Topics. Internal topics count too, as in Kafka.
-func (t topics) Matching(expression *regexp.Regexp) []string {
-	var found []string
-	for topic := range t.Topics() {
-		at := expression.FindStringIndex(topic.Name)
-		if at != nil && at[0] == 0 && at[1] == len(topic.Name) {
-			found = append(found, topic.Name)
-		}
-	}
-	return found
+// Matching implements modern.Topics.
+func (t topics) Matching(expression string) ([]string, bool) {
+	found, known := t.matches[expression]
+	return found, known
 }

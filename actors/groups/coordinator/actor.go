@@ -18,6 +18,7 @@ type Options struct {
 	Settings        *consumers.Settings
 	CleanupInterval time.Duration // time between two looks for what has expired
 	Low             func() bool   // the disk has no room: nothing is written
+	Expressions     kit.Address   // who knows what regular expressions match, by name
 	Log             zerolog.Logger
 }
 

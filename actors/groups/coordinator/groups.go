@@ -25,7 +25,8 @@ func (a *Actor) spawn(c *kit.Context, group string, state consumers.State) *host
 	}
 	one.address = c.Spawn(one.name, consumers.Spec(consumers.Options{
 		Group: group, Settings: a.options.Settings, State: state, Listing: one.listing,
-		Log: *c.Log(), // the name is in the group's own lines: a logger that bears it takes half a KiB
+		Expressions: a.options.Expressions,
+		Log:         *c.Log(), // the name is in the group's own lines: a logger that bears it takes half a KiB
 	}))
 	a.groups[group] = one
 	a.names[one.name] = one

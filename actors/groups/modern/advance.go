@@ -9,10 +9,6 @@ import (
 	"github.com/chronik-go/chronik/actors/groups/records"
 )
 
-// lookPause is the least time between two looks at which topics expressions match, since each costs the
-// number of all topics. A new expression is looked up at once.
-const lookPause = time.Second
-
 // advance takes in what a member said, brings the group to its next epoch if that changes anything, and leads
 // the member a step towards the target. It returns the member as it is then.
 func (g *Group) advance(now time.Time, from admitted, said *member, owned records.Partitions, topics Topics,
@@ -112,36 +108,69 @@ func inOrder(topics map[string]records.Topic) []records.Topic {
 	return list
 }
 
-// lookUp finds out which topics the expressions of members stand for, if there are new ones or new topics. It
-// tells whether that has changed what they read.
+// lookUp takes over what the expressions of members match, and tells whether that has changed what they
+// read. What is not known at the moment is what the log says.
 func (g *Group) lookUp(now time.Time, topics Topics) bool {
-	wanted, isNew := map[string]bool{}, false
+	if g.searchers == 0 && len(g.regexes) == 0 {
+		return false
+	}
+	wanted := map[string]bool{}
 	for _, m := range g.members {
-		if m.regex == "" || wanted[m.regex] {
-			continue
-		}
-		wanted[m.regex] = true
-		if _, known := g.regexes[m.regex]; !known {
-			isNew = true
+		if m.regex != "" {
+			wanted[m.regex] = true
 		}
 	}
 	changed := g.forget(wanted)
-	if len(wanted) == 0 || !isNew && (topics.Version() == g.lookedAt || now.Sub(g.looked) < lookPause) {
-		return changed
-	}
-	g.touch()
-	g.looked, g.lookedAt = now, topics.Version()
 	for _, expression := range slices.Sorted(maps.Keys(wanted)) {
 		before, known := g.regexes[expression]
-		found := topics.Matching(g.expressionOf(expression))
-		if known && slices.Equal(found, before.Topics) {
+		found, looked := topics.Matching(expression)
+		if !looked {
 			continue
 		}
+		if known && same(found, before.Topics) {
+			before.Topics = found // so that the next look finds one list
+			g.regexes[expression] = before
+			continue
+		}
+		g.touch()
 		x := records.Regex{Topics: found, Version: int64(topics.Version()), Time: now.UnixMilli()}
 		g.regexes[expression], changed = x, true
 		g.write(records.RegexKind, expression, records.RegexValue(&x))
 	}
 	return changed
+}
+
+// same compares two lists that never change. Mostly they are one.
+func same(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
+}
+
+// Refresh begins the next epoch if what expressions match has changed; members are led there by their
+// heartbeats.
+func (g *Group) Refresh(now time.Time, topics Topics) {
+	if len(g.members) > 0 && g.downgraded == nil {
+		g.refresh(now, topics, false)
+	}
+}
+
+// Expressions are the regular expressions that members subscribe by, in order.
+func (g *Group) Expressions() []string {
+	if g.searchers == 0 {
+		return nil
+	}
+	wanted := map[string]bool{}
+	for _, m := range g.members {
+		if m.regex != "" {
+			wanted[m.regex] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(wanted))
+}
+
+// Knows tells whether the group has looked up an expression before.
+func (g *Group) Knows(expression string) bool {
+	_, known := g.regexes[expression]
+	return known
 }
 
 // forget drops the expressions that no member has any more.
@@ -155,7 +184,6 @@ func (g *Group) forget(wanted map[string]bool) bool {
 			changed = true
 		}
 	}
-	maps.DeleteFunc(g.expressions, func(expression string, _ compiled) bool { return !wanted[expression] })
 	return changed
 }
 

@@ -2,7 +2,6 @@ package modern
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -61,25 +60,6 @@ func checkJoin(r *kmsg.ConsumerGroupHeartbeatRequest) error {
 		return refusal(protocol.InvalidRequest,
 			"Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.")
 	}
-	return nil
-}
-
-// compile reads the regular expression of a request, which is one of RE2, and keeps it. One that a member has
-// already is known to be right.
-func (g *Group) compile(expression *string) error {
-	if expression == nil || *expression == "" || g.expressions[*expression] != nil {
-		return nil
-	}
-	compiled, err := regexp.Compile(*expression)
-	switch {
-	case err != nil:
-		return refusal(protocol.InvalidRegularExpression,
-			"SubscribedTopicRegex `%s` is not a valid regular expression: %s.", *expression, err)
-	case len(*expression) > math.MaxInt16:
-		return refusal(protocol.InvalidRegularExpression, "SubscribedTopicRegex is too long.")
-	}
-	compiled.Longest()
-	g.expressions[*expression] = compiled
 	return nil
 }
 

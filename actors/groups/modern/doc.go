@@ -50,8 +50,8 @@
 //	describe.go   what others are shown; commits and reads of offsets
 //
 // The rules and codes are those of KIP-848, KIP-1082, KIP-1251 and Kafka 4. Three are milder: a member that
-// joins again under its id keeps what it has, regular expressions are looked up in the turn of the request,
-// and heartbeats of classic members look at topics too.
+// joins again under its id keeps what it has, one with a new regular expression is answered when it is
+// known what that matches, and heartbeats of classic members look at topics too.
 //
 // It refuses to know actors, clocks, offsets and the image. Imported by actors/groups/consumers.
 package modern

@@ -2,7 +2,6 @@ package modern
 
 import (
 	"maps"
-	"regexp"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/groups/classic"
@@ -64,14 +63,15 @@ type Topics interface {
 	// Topic and TopicByID return a topic, false if there is none.
 	Topic(name string) (records.Topic, bool)
 	TopicByID(id records.TopicID) (records.Topic, bool)
-	// Matching returns the names that an expression matches from end to end, in order.
-	Matching(expression *regexp.Regexp) []string
+	// Matching returns the names that an expression matches from end to end, in order; false if that is not
+	// known at the moment. The list never changes.
+	Matching(expression string) ([]string, bool)
 }
 
 // Group is one group. Its methods take the present time, which does not go backwards.
 //
-// Invariants: statics, owners and speakers agree with members; target has an entry for each member that was
-// in the group when it was made; epoch is never below targetEpoch.
+// Invariants: statics, owners, speakers and searchers agree with members; target has an entry for each
+// member that was in the group when it was made; epoch is never below targetEpoch.
 type Group struct {
 	settings *Settings
 	id       string
@@ -79,9 +79,8 @@ type Group struct {
 	timers map[string]*timers
 	undo   *state // what Settle goes back to; nil: nothing was changed
 
-	expressions map[string]compiled // those of members, compiled
-	out         []batch.Record
-	downgraded  *Downgraded
+	out        []batch.Record
+	downgraded *Downgraded
 }
 
 // state is what the log knows too. Its maps are replaced as a whole by clone; what they hold is immutable.
@@ -94,10 +93,9 @@ type state struct {
 	topics      map[string]records.Topic // that members read
 	regexes     map[string]records.Regex // what expressions stand for
 	owners      map[records.TopicID]map[int32]string
-	seen        uint64    // version of the cluster in which topics were looked up
-	lookedAt    uint64    // the same for expressions
-	looked      time.Time // when that was
-	speakers    int       // members of the classic protocol
+	seen        uint64 // version of the cluster in which topics were looked up
+	speakers    int    // members of the classic protocol
+	searchers   int    // members that subscribe by an expression
 	dead        bool
 }
 
@@ -112,7 +110,7 @@ type timers struct {
 // New returns an empty group.
 func New(id string, settings *Settings) *Group {
 	return &Group{
-		settings: settings, id: id, timers: map[string]*timers{}, expressions: map[string]compiled{},
+		settings: settings, id: id, timers: map[string]*timers{},
 		state: state{
 			targetEpoch: -1, members: map[string]*member{}, statics: map[string]string{},
 			target: map[string]records.Partitions{}, topics: map[string]records.Topic{},
@@ -212,6 +210,9 @@ func (g *Group) put(m *member) {
 	if m.classic != nil {
 		g.speakers++
 	}
+	if m.regex != "" {
+		g.searchers++
+	}
 	for _, held := range []records.Partitions{m.assigned, m.revoking} {
 		for topic, list := range held {
 			owners := g.owners[topic]
@@ -239,6 +240,9 @@ func (g *Group) drop(id string) {
 	}
 	if m.classic != nil {
 		g.speakers--
+	}
+	if m.regex != "" {
+		g.searchers--
 	}
 	for _, held := range []records.Partitions{m.assigned, m.revoking} {
 		for topic, list := range held {

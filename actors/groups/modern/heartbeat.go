@@ -9,14 +9,12 @@ import (
 	"github.com/chronik-go/chronik/protocol"
 )
 
-// Heartbeat handles a ConsumerGroupHeartbeat that Check let pass.
+// Heartbeat handles a ConsumerGroupHeartbeat that Check let pass. What a new expression matches has to be
+// known.
 func (g *Group) Heartbeat(now time.Time, who client, r *kmsg.ConsumerGroupHeartbeatRequest, topics Topics,
 ) *kmsg.ConsumerGroupHeartbeatResponse {
 	if r.MemberEpoch < 0 {
 		return g.leaveBy(r, topics)
-	}
-	if err := g.compile(r.SubscribedTopicRegex); err != nil {
-		return Refused(err)
 	}
 	from, err := g.admit(r)
 	if err != nil {

@@ -2,14 +2,10 @@ package modern
 
 import (
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/groups/records"
 )
-
-// compiled is an expression that is ready for use.
-type compiled = *regexp.Regexp
 
 // record is what the log keeps of what a member said.
 func (m *member) record() *records.Member {
@@ -81,7 +77,7 @@ func Restore(id string, values map[records.ModernKey][]byte, settings *Settings,
 		}
 	}
 	g.undo = nil
-	return g, g.restoreExpressions()
+	return g, nil
 }
 
 func (g *Group) restore(key records.ModernKey, value []byte) (err error) {
@@ -129,25 +125,4 @@ func (m *member) restoreCurrent(value []byte) error {
 	m.assigned, m.revoking = c.Assigned, c.Revoking
 	m.since = sinceOf(&member{}, c.Assigned.Plus(c.Revoking), c.Epoch)
 	return nil
-}
-
-// restoreExpressions compiles what members subscribe to.
-func (g *Group) restoreExpressions() error {
-	for _, m := range g.members {
-		if err := g.compile(maybe(m.regex)); err != nil {
-			return fmt.Errorf("member %q of group %q: %w", m.id, g.id, err)
-		}
-	}
-	return nil
-}
-
-// expressionOf returns an expression that a member has.
-func (g *Group) expressionOf(expression string) compiled {
-	found := g.expressions[expression]
-	if found == nil {
-		found = regexp.MustCompile(expression) // it was checked when the member brought it
-		found.Longest()
-		g.expressions[expression] = found
-	}
-	return found
 }

@@ -28,6 +28,7 @@ type cluster struct {
 	version uint64
 	byName  map[string]records.Topic
 	made    byte
+	unknown bool // what expressions match
 }
 
 func newCluster() *cluster { return &cluster{version: 1, byName: map[string]records.Topic{}} }
@@ -63,14 +64,16 @@ func (c *cluster) TopicByID(id records.TopicID) (records.Topic, bool) {
 	return records.Topic{}, false
 }
 
-func (c *cluster) Matching(expression *regexp.Regexp) []string {
+func (c *cluster) Matching(expression string) ([]string, bool) {
+	compiled := regexp.MustCompile(expression)
+	compiled.Longest()
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
-		if at := expression.FindStringIndex(name); at != nil && at[0] == 0 && at[1] == len(name) {
+		if at := compiled.FindStringIndex(name); at != nil && at[0] == 0 && at[1] == len(name) {
 			found = append(found, name)
 		}
 	}
-	return found
+	return found, !c.unknown
 }
 
 // disk is the log: the newest value of each key.
@@ -99,6 +102,8 @@ func (d disk) append(list []batch.Record) {
 //	leave ID [instance=]
 //	commit ID EPOCH [on=a:0] [v=9]
 //	fetch ID EPOCH
+//	refresh                                             what expressions match may have changed
+//	unknown, known                                      it is not known at the moment, or is again
 //	at TIME                                             time passes
 //	fail                                                what the last call wrote is not committed
 //	restore                                             the group is read from the log
@@ -174,6 +179,9 @@ func (p *player) call(line string) []string {
 	case "topic":
 		p.topics.set(names[0], p.number(names[1]))
 		return nil
+	case "unknown", "known":
+		p.topics.unknown = words[0] == "unknown"
+		return nil
 	case "restore":
 		restored, err := Restore("g", p.log, &p.settings, p.now)
 		if err != nil {
@@ -242,6 +250,9 @@ func (p *player) ask(call string, names []string, args map[string]string) []stri
 		r := kmsg.NewPtrHeartbeatRequest()
 		r.MemberID, r.Generation, r.InstanceID = names[0], p.number(names[1]), instanceOf(args)
 		return []string{p.group.ClassicHeartbeat(p.now, r, p.topics).String()}
+	case "refresh":
+		p.group.Refresh(p.now, p.topics)
+		return nil
 	case "leave":
 		return p.leave(names, args)
 	case "commit":
