@@ -80,6 +80,7 @@ var generalSchemas = map[int16]*schema{
 			listOf[kmsg.AlterPartitionAssignmentsRequestTopicPartition](int32Of, plain[int32](int32Of).nullable(0)),
 		),
 	}, nil},
+	int16(kmsg.ListConfigResources): {0, []field{plain[int8](int8Of).from(1)}, nil},
 	int16(kmsg.ListPartitionReassignments): {0, []field{
 		int32Of,
 		listOf[kmsg.ListPartitionReassignmentsRequestTopic](text, plain[int32](int32Of)).nullable(0),

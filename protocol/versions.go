@@ -53,6 +53,7 @@ var served = []APIVersion{
 	{int16(kmsg.ListTransactions), 0, 2},
 	{int16(kmsg.ConsumerGroupHeartbeat), 0, 1},
 	{int16(kmsg.ConsumerGroupDescribe), 0, 1},
+	{int16(kmsg.ListConfigResources), 0, 1},
 	{int16(kmsg.DescribeTopicPartitions), 0, 0},
 }
 

@@ -95,6 +95,10 @@ type Groups struct {
 	MaxSize                int32         `toml:"max_size" default:"2147483647" help:"members of one group of the classic protocol (group.max.size)"`
 	ConsumerSessionTime    time.Duration `toml:"consumer_session_time" default:"45s" help:"a member of the newer protocol that is silent for so long is out (group.consumer.session.timeout.ms)"`
 	ConsumerHeartbeat      time.Duration `toml:"consumer_heartbeat_interval" default:"5s" help:"such members are told to send heartbeats so often (group.consumer.heartbeat.interval.ms)"`
+	ConsumerMinSession     time.Duration `toml:"consumer_min_session_time" default:"45s" help:"shortest consumer.session.timeout.ms that a group may be given by its own configs (group.consumer.min.session.timeout.ms)"`
+	ConsumerMaxSession     time.Duration `toml:"consumer_max_session_time" default:"60s" help:"longest one (group.consumer.max.session.timeout.ms)"`
+	ConsumerMinHeartbeat   time.Duration `toml:"consumer_min_heartbeat_interval" default:"5s" help:"shortest consumer.heartbeat.interval.ms that a group may be given by its own configs (group.consumer.min.heartbeat.interval.ms)"`
+	ConsumerMaxHeartbeat   time.Duration `toml:"consumer_max_heartbeat_interval" default:"15s" help:"longest one (group.consumer.max.heartbeat.interval.ms)"`
 	ConsumerMaxSize        int32         `toml:"consumer_max_size" default:"2147483647" help:"members of one group of the newer protocol (group.consumer.max.size)"`
 	ConsumerAssignors      string        `toml:"consumer_assignors" default:"uniform,range" help:"ways of assignment that its members may ask for; the first where they ask for none (group.consumer.assignors)"`
 	ConsumerMigration      string        `toml:"consumer_migration_policy" default:"bidirectional" help:"which groups with members turn from one protocol to the other: bidirectional, upgrade, downgrade or disabled (group.consumer.migration.policy)"`

@@ -120,6 +120,10 @@ func (v validator) groups(c *Config) {
 	v.number("groups.max_size", int64(g.MaxSize), 1, math.MaxInt32)
 	v.duration("groups.consumer_heartbeat_interval", g.ConsumerHeartbeat, time.Millisecond, false)
 	v.duration("groups.consumer_session_time", g.ConsumerSessionTime, g.ConsumerHeartbeat+1, false)
+	v.duration("groups.consumer_min_session_time", g.ConsumerMinSession, time.Millisecond, false)
+	v.duration("groups.consumer_max_session_time", g.ConsumerMaxSession, g.ConsumerMinSession, false)
+	v.duration("groups.consumer_min_heartbeat_interval", g.ConsumerMinHeartbeat, time.Millisecond, false)
+	v.duration("groups.consumer_max_heartbeat_interval", g.ConsumerMaxHeartbeat, g.ConsumerMinHeartbeat, false)
 	v.number("groups.consumer_max_size", int64(g.ConsumerMaxSize), 1, math.MaxInt32)
 	for _, name := range strings.Split(g.ConsumerAssignors, ",") {
 		v.oneOf("groups.consumer_assignors", name, []string{"uniform", "range"})

@@ -60,6 +60,7 @@ type core struct {
 	classic  *classic.Group // nil: the group is one of the newer protocol
 	newer    newer
 	searches searches
+	rules    rules
 	offsets  offsets.Table
 	pending  offsets.Pending
 	open     map[uint64]change
@@ -94,7 +95,7 @@ func newCore(id string, settings *Settings, state State, now time.Time) (*core, 
 	c := &core{id: id, settings: settings, open: map[uint64]change{}}
 	c.offsets, c.pending = state.Offsets, state.Pending
 	if len(state.Modern) > 0 {
-		group, err := modern.Restore(id, state.Modern, &settings.Modern, now)
+		group, err := modern.Restore(id, state.Modern, c.modernRules(), now)
 		c.newer.group = group
 		c.followAll()
 		return c, err

@@ -148,6 +148,7 @@ func (c *core) newerWritten(now time.Time, what change, code protocol.Code, at i
 
 // handle handles one request. A group that the request turned into a classic one handles those after it.
 func (c *core) handle(now time.Time, q queued) {
+	c.modernRules()
 	if _, is := q.body.(lookAgain); is {
 		c.lookAgain(now)
 		return
@@ -242,7 +243,7 @@ func (c *core) joinNewer(now time.Time, q queued, r *kmsg.JoinGroupRequest, at t
 // members can be taken over. Only a member that joins makes it.
 func (c *core) converted(now time.Time, r *kmsg.ConsumerGroupHeartbeatRequest, at topics,
 ) (*modern.Group, error) {
-	old, rules := c.classic, &c.settings.Modern
+	old, rules := c.classic, c.modernRules()
 	refused := protocol.Errorf(protocol.GroupIDNotFound, "Group %s is not a consumer group.", c.id)
 	switch {
 	case r.MemberEpoch != 0:

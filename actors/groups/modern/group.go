@@ -119,6 +119,9 @@ func New(id string, settings *Settings) *Group {
 	}
 }
 
+// Use has the group work by other rules from now on. Deadlines that run stay as they are.
+func (g *Group) Use(settings *Settings) { g.settings = settings }
+
 // State returns the state of the group.
 func (g *Group) State() State {
 	switch {

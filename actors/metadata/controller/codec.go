@@ -203,7 +203,7 @@ func decodeCreatePartitions(encoded *metadatapb.CreatePartitionsRequest) CreateP
 func encodeAlterConfig(r AlterConfig) *metadatapb.AlterConfigRequest {
 	encoded := &metadatapb.AlterConfigRequest{
 		Topic: r.Topic, Broker: r.Broker, AllBrokers: r.AllBrokers, Replace: r.Replace,
-		ValidateOnly: r.ValidateOnly,
+		ValidateOnly: r.ValidateOnly, Group: r.Group,
 	}
 	for _, one := range r.Changes {
 		encoded.Changes = append(encoded.Changes, &metadatapb.ConfigChange{
@@ -216,7 +216,7 @@ func encodeAlterConfig(r AlterConfig) *metadatapb.AlterConfigRequest {
 func decodeAlterConfig(encoded *metadatapb.AlterConfigRequest) AlterConfig {
 	r := AlterConfig{
 		Topic: encoded.GetTopic(), Broker: encoded.GetBroker(), AllBrokers: encoded.GetAllBrokers(),
-		Replace: encoded.GetReplace(), ValidateOnly: encoded.GetValidateOnly(),
+		Replace: encoded.GetReplace(), ValidateOnly: encoded.GetValidateOnly(), Group: encoded.GetGroup(),
 	}
 	for _, one := range encoded.GetChanges() {
 		r.Changes = append(r.Changes, Change{

@@ -19,7 +19,7 @@ func requests() []any {
 			Configs:     map[string]*string{"x": text("1"), "y": nil, "z": text("")}},
 		controller.DeleteTopic{ID: id},
 		controller.CreatePartitions{Topic: "a", Count: 3, Assigned: true, Assignments: [][]int32{{1}, {2, 3}}},
-		controller.AlterConfig{Topic: "a", Broker: 3, AllBrokers: true, Replace: true, ValidateOnly: true,
+		controller.AlterConfig{Topic: "a", Group: "g", Broker: 3, AllBrokers: true, Replace: true, ValidateOnly: true,
 			Changes: []controller.Change{{Name: "x", Operation: controller.Subtract, Value: "v"}}},
 		controller.RegisterBroker{ID: 3, Directory: [16]byte{9}, Rack: "r", Raft: "h:1", Empty: true,
 			Features:  features.Ranges{"f": {Min: 1, Max: 2}},
@@ -92,6 +92,7 @@ func TestEventsTravel(t *testing.T) {
 		controller.AlterConfig{Topic: "a", Changes: []controller.Change{{Name: "retention.ms", Value: "1"}}},
 		controller.AlterConfig{Broker: 2, Changes: []controller.Change{{Name: "num.partitions", Value: "2"}}},
 		controller.AlterConfig{AllBrokers: true, Changes: []controller.Change{{Name: "num.partitions", Value: "2"}}},
+		controller.AlterConfig{Group: "g", Changes: []controller.Change{{Name: "consumer.session.timeout.ms", Value: "50000"}}},
 		controller.AllocateProducerIDs{Broker: 1, Count: 5}, onBrokers("b", 1, 2), reassign("b", 0, 3, 4),
 		controller.RegisterBroker{ID: 3, Directory: [16]byte{44}, Raft: "x:1"}, // with topics
 		controller.ExpectBroker{ID: 9, Raft: "h:1"}, controller.UnregisterBroker{ID: 9},

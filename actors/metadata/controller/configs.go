@@ -22,16 +22,19 @@ func (p *Planner) alterConfig(tail *image.Image, r AlterConfig) (*metadatapb.Com
 	if err != nil {
 		return nil, err
 	}
-	if resource.topic != nil {
+	switch {
+	case resource.topic != nil:
 		err = config.ValidateTopic(next, p.layers(tail, nil))
-	} else {
+	case resource.group != "":
+		err = config.ValidateGroup(next, p.layers(tail, nil))
+	default:
 		err = config.ValidateBroker(next)
 	}
 	if err != nil {
 		return nil, err
 	}
 	command := difference(resource.current, next)
-	command.Resource, command.Name = resource.kind, resource.name
+	command.Resource, command.Name, command.Group = resource.kind, resource.name, resource.group
 	return &metadatapb.Command{Kind: &metadatapb.Command_AlterConfig{AlterConfig: command}}, nil
 }
 
@@ -39,12 +42,16 @@ func (p *Planner) alterConfig(tail *image.Image, r AlterConfig) (*metadatapb.Com
 type resource struct {
 	kind    metadatapb.Resource
 	name    string
-	topic   *image.Topic // nil for brokers
+	topic   *image.Topic // nil for others
+	group   string       // empty for others
 	table   *config.Table
 	current image.Configs
 }
 
 func resourceOf(tail *image.Image, r AlterConfig) (resource, error) {
+	if r.Group != "" {
+		return resource{group: r.Group, table: config.Group, current: tail.GroupConfigs(r.Group)}, nil
+	}
 	if r.AllBrokers {
 		return resource{kind: metadatapb.Resource_RESOURCE_BROKER, table: config.Broker,
 			current: tail.DefaultConfigs()}, nil

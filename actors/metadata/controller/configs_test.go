@@ -137,3 +137,31 @@ func TestBrokerConfigsAreAltered(t *testing.T) {
 		t.Errorf("got %v, %v", w.tail.DefaultConfigs(), w.tail.BrokerConfigs(1))
 	}
 }
+
+func TestGroupConfigsAreAltered(t *testing.T) {
+	w := newWorld(t, 1, map[string]string{"group.consumer.min.session.timeout.ms": "10000"})
+	set := func(name, value string) controller.AlterConfig {
+		return controller.AlterConfig{Group: "billing", Changes: changes(controller.Change{Name: name, Value: value})}
+	}
+	const session, interval = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
+	w.do(set(session, "10000"))
+	w.do(set(interval, "6000"))
+	if got := w.tail.GroupConfigs("billing"); got[session] != "10000" || got[interval] != "6000" || len(got) != 2 {
+		t.Errorf("got %v", got)
+	}
+	for _, c := range []struct{ name, value, message string }{
+		{"x", "1", "Unknown group config name: x"},
+		{session, "soon", "Invalid value soon for configuration consumer.session.timeout.ms: Not a number of type INT"},
+		{session, "9999", session + " must be greater than or equal to group.consumer.min.session.timeout.ms"},
+		{session, "60001", session + " must be less than or equal to group.consumer.max.session.timeout.ms"},
+		{interval, "4999", interval + " must be greater than or equal to group.consumer.min.heartbeat.interval.ms"},
+		{interval, "15001", interval + " must be less than or equal to group.consumer.max.heartbeat.interval.ms"},
+		{interval, "10000", session + " must be greater than " + interval},
+	} {
+		w.refuses(set(c.name, c.value), protocol.InvalidConfig, c.message)
+	}
+	w.do(controller.AlterConfig{Group: "billing", Replace: true})
+	if got := w.tail.GroupConfigs("billing"); got != nil {
+		t.Errorf("got %v, want none", got)
+	}
+}

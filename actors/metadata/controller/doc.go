@@ -8,7 +8,7 @@
 //	CreateTopic           CreateTopic            image.TopicCreated
 //	DeleteTopic           DeleteTopic            image.TopicDeleted
 //	CreatePartitions      CreatePartitions       image.PartitionsCreated
-//	AlterConfig           AlterConfig            image.TopicConfigured or image.BrokerConfigured
+//	AlterConfig           AlterConfig            image.TopicConfigured, GroupConfigured or BrokerConfigured
 //	RegisterBroker        RegisterBroker         image.BrokerRegistered
 //	UnregisterBroker      UnregisterBroker       image.BrokerUnregistered
 //	ExpectBroker          ExpectBroker           image.BrokerExpected

@@ -56,10 +56,11 @@ type Change struct {
 	Value     string
 }
 
-// AlterConfig changes dynamic configs of a topic, of a broker, or of all brokers. Either all changes are
-// made or none.
+// AlterConfig changes dynamic configs of a topic, of a consumer group, of a broker, or of all brokers.
+// Either all changes are made or none.
 type AlterConfig struct {
-	Topic        string // "" for a broker
+	Topic        string
+	Group        string // if neither has a name it is about a broker
 	Broker       int32
 	AllBrokers   bool
 	Changes      []Change

@@ -80,6 +80,9 @@ func (i *Image) formCluster(c *metadatapb.FormCluster) (Event, error) {
 }
 
 func (i *Image) alterConfig(c *metadatapb.AlterConfig) (Event, error) {
+	if c.GetGroup() != "" {
+		return i.alterGroupConfig(c)
+	}
 	switch c.GetResource() {
 	case metadatapb.Resource_RESOURCE_TOPIC:
 		return i.alterTopicConfig(c)
@@ -87,6 +90,15 @@ func (i *Image) alterConfig(c *metadatapb.AlterConfig) (Event, error) {
 		return i.alterBrokerConfig(c)
 	}
 	return nil, conflict("unknown kind of resource %d", c.GetResource())
+}
+
+func (i *Image) alterGroupConfig(c *metadatapb.AlterConfig) (Event, error) {
+	if configs := altered(i.GroupConfigs(c.GetGroup()), c); configs != nil {
+		i.groupConfigs = i.groupConfigs.Set(c.GetGroup(), configs)
+	} else {
+		i.groupConfigs = i.groupConfigs.Delete(c.GetGroup())
+	}
+	return GroupConfigured{Group: c.GetGroup()}, nil
 }
 
 func (i *Image) alterBrokerConfig(c *metadatapb.AlterConfig) (Event, error) {

@@ -22,6 +22,8 @@ func EncodeEvent(event Event) *metadatapb.Event {
 	case BrokerConfigured:
 		return &metadatapb.Event{Kind: &metadatapb.Event_BrokerConfigured{
 			BrokerConfigured: &metadatapb.BrokerConfigured{Broker: e.Broker, Default: e.Default}}}
+	case GroupConfigured:
+		return &metadatapb.Event{Kind: &metadatapb.Event_GroupConfigured{GroupConfigured: e.Group}}
 	case ProducerIDsAllocated:
 		return &metadatapb.Event{Kind: &metadatapb.Event_ProducerIdsAllocated{
 			ProducerIdsAllocated: &metadatapb.ProducerIdsAllocated{
@@ -89,6 +91,8 @@ func DecodeEvent(stored *metadatapb.Event) (Event, error) {
 	case *metadatapb.Event_BrokerConfigured:
 		configured := e.BrokerConfigured
 		return BrokerConfigured{Broker: configured.GetBroker(), Default: configured.GetDefault()}, nil
+	case *metadatapb.Event_GroupConfigured:
+		return GroupConfigured{Group: e.GroupConfigured}, nil
 	case *metadatapb.Event_ProducerIdsAllocated:
 		ids := e.ProducerIdsAllocated
 		return ProducerIDsAllocated{Broker: ids.GetBroker(), First: ids.GetFirst(), Count: ids.GetCount()}, nil

@@ -60,6 +60,9 @@ type BrokerConfigured struct {
 	Default bool // of all brokers; Broker means nothing then
 }
 
+// GroupConfigured says that the dynamic configs of a consumer group changed.
+type GroupConfigured struct{ Group string }
+
 // ProducerIDsAllocated says that a broker was given the producer ids [First, First+Count).
 type ProducerIDsAllocated struct {
 	Broker       int32
@@ -82,5 +85,6 @@ func (TopicDeleted) isEvent()          {}
 func (PartitionsCreated) isEvent()     {}
 func (TopicConfigured) isEvent()       {}
 func (BrokerConfigured) isEvent()      {}
+func (GroupConfigured) isEvent()       {}
 func (ProducerIDsAllocated) isEvent()  {}
 func (FeaturesUpdated) isEvent()       {}

@@ -28,6 +28,7 @@ type Image struct {
 	founders       []int32          // ascending; never changed in place
 	defaults       Configs
 	brokerConfigs  map[int32]Configs
+	groupConfigs   *immutable.SortedMap[string, Configs]
 	features       map[string]int32
 	nextGroup      wal.GroupID
 	nextProducerID int64
@@ -40,6 +41,8 @@ func New() *Image {
 		ids:        immutable.NewMap[TopicID, *Topic](idHasher{}),
 		collisions: immutable.NewMap[string, string](nil),
 		nextGroup:  MetadataGroup + 1,
+
+		groupConfigs: immutable.NewSortedMap[string, Configs](nil),
 	}
 }
 
@@ -135,6 +138,24 @@ func (i *Image) DefaultConfigs() Configs { return i.defaults }
 
 // BrokerConfigs returns the dynamic configs of one broker.
 func (i *Image) BrokerConfigs(broker int32) Configs { return i.brokerConfigs[broker] }
+
+// GroupConfigs returns the dynamic configs of a consumer group, which need not exist; nil if it has none.
+func (i *Image) GroupConfigs(group string) Configs {
+	configs, _ := i.groupConfigs.Get(group)
+	return configs
+}
+
+// ConfiguredGroups visits the consumer groups that have dynamic configs, in order.
+func (i *Image) ConfiguredGroups() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		iterator := i.groupConfigs.Iterator()
+		for !iterator.Done() {
+			if group, _, _ := iterator.Next(); !yield(group) {
+				return
+			}
+		}
+	}
+}
 
 // Feature returns the finalized level of a feature, 0 if it has none.
 func (i *Image) Feature(name string) int32 { return i.features[name] }

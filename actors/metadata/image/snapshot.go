@@ -33,6 +33,12 @@ func (i *Image) Snapshot() *metadatapb.Snapshot {
 			Configs: configsTo(i.brokerConfigs[broker]),
 		})
 	}
+	for group := range i.ConfiguredGroups() {
+		s.GroupConfigs = append(s.GroupConfigs, &metadatapb.GroupConfigs{
+			Group:   group,
+			Configs: configsTo(i.GroupConfigs(group)),
+		})
+	}
 	s.Features = LevelsProto(i.features).GetFeatures()
 	for _, expected := range i.Expected() {
 		s.Expected = append(s.Expected, expectedTo(expected))
@@ -55,6 +61,11 @@ func FromSnapshot(s *metadatapb.Snapshot) (*Image, error) {
 	i.defaults = configsFrom(s.GetDefaultConfigs())
 	if i.nextGroup <= MetadataGroup || i.nextProducerID < 0 {
 		return nil, corrupt("next group %d, next producer id %d", i.nextGroup, i.nextProducerID)
+	}
+	for _, configs := range s.GetGroupConfigs() {
+		if restored := configsFrom(configs.GetConfigs()); restored != nil {
+			i.groupConfigs = i.groupConfigs.Set(configs.GetGroup(), restored)
+		}
 	}
 	if err := i.restoreBrokers(s); err != nil {
 		return nil, err

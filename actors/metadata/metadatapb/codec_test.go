@@ -39,6 +39,8 @@ func commands() map[string]*Command {
 			Partitions: []*Assignment{{Brokers: []int32{1}}}}}},
 		"alter_config": {Kind: &Command_AlterConfig{AlterConfig: &AlterConfig{Resource: Resource_RESOURCE_TOPIC,
 			Name: "orders", Set: map[string]string{"a": "1", "b": "2"}, Remove: []string{"c"}}}},
+		"alter_config_group": {Kind: &Command_AlterConfig{AlterConfig: &AlterConfig{Group: "billing",
+			Set: map[string]string{"a": "1"}}}},
 		"allocate_producer_ids": {Kind: &Command_AllocateProducerIds{
 			AllocateProducerIds: &AllocateProducerIds{Broker: 7, Count: 1000}}},
 		"reassign_partitions": {Kind: &Command_ReassignPartitions{ReassignPartitions: &ReassignPartitions{Id: id,
@@ -86,6 +88,14 @@ func clusterSnapshot() *Snapshot {
 	}
 }
 
+// groupsSnapshot has consumer groups with configs.
+func groupsSnapshot() *Snapshot {
+	return &Snapshot{ClusterId: "c", Version: 9, NextGroup: 4, GroupConfigs: []*GroupConfigs{
+		{Group: "billing", Configs: []*Config{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}}},
+		{Group: "mail", Configs: []*Config{{Name: "a", Value: "3"}}},
+	}}
+}
+
 // featuresSnapshot has a broker that says which features it serves.
 func featuresSnapshot() *Snapshot {
 	return &Snapshot{ClusterId: "c", Version: 9, NextGroup: 2, Brokers: []*Broker{{Id: 1, Epoch: 2, Incarnation: 1,
@@ -127,6 +137,7 @@ func TestCommandsReadWhatVersion1Wrote(t *testing.T) {
 func TestSnapshotsReadWhatVersion1Wrote(t *testing.T) {
 	for name, one := range map[string]*Snapshot{
 		"snapshot": snapshot(), "snapshot_cluster": clusterSnapshot(), "snapshot_features": featuresSnapshot(),
+		"snapshot_groups": groupsSnapshot(),
 	} {
 		data, err := EncodeSnapshot(one)
 		if err != nil {

@@ -603,6 +603,7 @@ type AlterConfigRequest struct {
 	Changes       []*ConfigChange        `protobuf:"bytes,4,rep,name=changes,proto3" json:"changes,omitempty"`
 	Replace       bool                   `protobuf:"varint,5,opt,name=replace,proto3" json:"replace,omitempty"`
 	ValidateOnly  bool                   `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	Group         string                 `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"` // in the place of the first three
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -677,6 +678,13 @@ func (x *AlterConfigRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *AlterConfigRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
 }
 
 type ConfigChange struct {
@@ -1155,6 +1163,7 @@ type Event struct {
 	//	*Event_ReassignmentCompleted
 	//	*Event_ReassignmentsPlanned
 	//	*Event_FeaturesUpdated
+	//	*Event_GroupConfigured
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1323,6 +1332,15 @@ func (x *Event) GetFeaturesUpdated() *UpdateFeatures {
 	return nil
 }
 
+func (x *Event) GetGroupConfigured() string {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_GroupConfigured); ok {
+			return x.GroupConfigured
+		}
+	}
+	return ""
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -1383,6 +1401,10 @@ type Event_FeaturesUpdated struct {
 	FeaturesUpdated *UpdateFeatures `protobuf:"bytes,15,opt,name=features_updated,json=featuresUpdated,proto3,oneof"`
 }
 
+type Event_GroupConfigured struct {
+	GroupConfigured string `protobuf:"bytes,16,opt,name=group_configured,json=groupConfigured,proto3,oneof"`
+}
+
 func (*Event_ClusterFormed) isEvent_Kind() {}
 
 func (*Event_BrokerRegistered) isEvent_Kind() {}
@@ -1410,6 +1432,8 @@ func (*Event_ReassignmentCompleted) isEvent_Kind() {}
 func (*Event_ReassignmentsPlanned) isEvent_Kind() {}
 
 func (*Event_FeaturesUpdated) isEvent_Kind() {}
+
+func (*Event_GroupConfigured) isEvent_Kind() {}
 
 type ClusterFormed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2119,7 +2143,7 @@ const file_forward_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x05R\x05count\x12\x1a\n" +
 	"\bassigned\x18\x03 \x01(\bR\bassigned\x12A\n" +
 	"\vassignments\x18\x04 \x03(\v2\x1f.chronik.metadata.v1.AssignmentR\vassignments\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xdf\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xf5\x01\n" +
 	"\x12AlterConfigRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x16\n" +
 	"\x06broker\x18\x02 \x01(\x05R\x06broker\x12\x1f\n" +
@@ -2127,7 +2151,8 @@ const file_forward_proto_rawDesc = "" +
 	"allBrokers\x12;\n" +
 	"\achanges\x18\x04 \x03(\v2!.chronik.metadata.v1.ConfigChangeR\achanges\x12\x18\n" +
 	"\areplace\x18\x05 \x01(\bR\areplace\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"V\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12\x14\n" +
+	"\x05group\x18\a \x01(\tR\x05group\"V\n" +
 	"\fConfigChange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\toperation\x18\x02 \x01(\x05R\toperation\x12\x14\n" +
@@ -2156,7 +2181,7 @@ const file_forward_proto_rawDesc = "" +
 	"\tnot_begun\x18\x03 \x01(\bR\bnotBegun\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x120\n" +
 	"\x05event\x18\x05 \x01(\v2\x1a.chronik.metadata.v1.EventR\x05event\x123\n" +
-	"\x06quorum\x18\x06 \x01(\v2\x1b.chronik.metadata.v1.QuorumR\x06quorum\"\x94\t\n" +
+	"\x06quorum\x18\x06 \x01(\v2\x1b.chronik.metadata.v1.QuorumR\x06quorum\"\xc1\t\n" +
 	"\x05Event\x12K\n" +
 	"\x0ecluster_formed\x18\x01 \x01(\v2\".chronik.metadata.v1.ClusterFormedH\x00R\rclusterFormed\x12T\n" +
 	"\x11broker_registered\x18\x02 \x01(\v2%.chronik.metadata.v1.BrokerRegisteredH\x00R\x10brokerRegistered\x12N\n" +
@@ -2172,7 +2197,8 @@ const file_forward_proto_rawDesc = "" +
 	"\x15partitions_reassigned\x18\v \x01(\v2).chronik.metadata.v1.PartitionsReassignedH\x00R\x14partitionsReassigned\x12c\n" +
 	"\x16reassignment_completed\x18\f \x01(\v2*.chronik.metadata.v1.ReassignmentCompletedH\x00R\x15reassignmentCompleted\x125\n" +
 	"\x15reassignments_planned\x18\r \x01(\x05H\x00R\x14reassignmentsPlanned\x12P\n" +
-	"\x10features_updated\x18\x0f \x01(\v2#.chronik.metadata.v1.UpdateFeaturesH\x00R\x0ffeaturesUpdatedB\x06\n" +
+	"\x10features_updated\x18\x0f \x01(\v2#.chronik.metadata.v1.UpdateFeaturesH\x00R\x0ffeaturesUpdated\x12+\n" +
+	"\x10group_configured\x18\x10 \x01(\tH\x00R\x0fgroupConfiguredB\x06\n" +
 	"\x04kindJ\x04\b\x0e\x10\x0fR\x0ffeature_changed\".\n" +
 	"\rClusterFormed\x12\x1d\n" +
 	"\n" +
@@ -2376,6 +2402,7 @@ func file_forward_proto_init() {
 		(*Event_ReassignmentCompleted)(nil),
 		(*Event_ReassignmentsPlanned)(nil),
 		(*Event_FeaturesUpdated)(nil),
+		(*Event_GroupConfigured)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -874,11 +874,13 @@ func (x *CreatePartitions) GetPartitions() []*Assignment {
 
 // AlterConfig sets and removes dynamic configs of one resource.
 type AlterConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Resource      Resource               `protobuf:"varint,1,opt,name=resource,proto3,enum=chronik.metadata.v1.Resource" json:"resource,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // topic name, broker id, empty for the default of all brokers
-	Set           map[string]string      `protobuf:"bytes,3,rep,name=set,proto3" json:"set,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Remove        []string               `protobuf:"bytes,4,rep,name=remove,proto3" json:"remove,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Resource Resource               `protobuf:"varint,1,opt,name=resource,proto3,enum=chronik.metadata.v1.Resource" json:"resource,omitempty"`
+	Name     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // topic name, broker id, empty for the default of all brokers
+	Set      map[string]string      `protobuf:"bytes,3,rep,name=set,proto3" json:"set,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Remove   []string               `protobuf:"bytes,4,rep,name=remove,proto3" json:"remove,omitempty"`
+	// A consumer group, in the place of resource and name: whoever does not know this field refuses the command.
+	Group         string `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -939,6 +941,13 @@ func (x *AlterConfig) GetRemove() []string {
 		return x.Remove
 	}
 	return nil
+}
+
+func (x *AlterConfig) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
 }
 
 // AllocateProducerIds hands the next `count` producer ids to a broker.
@@ -1328,6 +1337,7 @@ type Snapshot struct {
 	Expected       []*Expected            `protobuf:"bytes,10,rep,name=expected,proto3" json:"expected,omitempty"`                                  // by id
 	Retired        []*Retired             `protobuf:"bytes,11,rep,name=retired,proto3" json:"retired,omitempty"`                                    // by id
 	Founders       []int32                `protobuf:"varint,12,rep,packed,name=founders,proto3" json:"founders,omitempty"`                          // ascending
+	GroupConfigs   []*GroupConfigs        `protobuf:"bytes,13,rep,name=group_configs,json=groupConfigs,proto3" json:"group_configs,omitempty"`      // by group
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1442,6 +1452,13 @@ func (x *Snapshot) GetRetired() []*Retired {
 func (x *Snapshot) GetFounders() []int32 {
 	if x != nil {
 		return x.Founders
+	}
+	return nil
+}
+
+func (x *Snapshot) GetGroupConfigs() []*GroupConfigs {
+	if x != nil {
+		return x.GroupConfigs
 	}
 	return nil
 }
@@ -1876,6 +1893,59 @@ func (x *BrokerConfigs) GetConfigs() []*Config {
 	return nil
 }
 
+// GroupConfigs are the dynamic configs of one consumer group.
+type GroupConfigs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Configs       []*Config              `protobuf:"bytes,2,rep,name=configs,proto3" json:"configs,omitempty"` // by name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupConfigs) Reset() {
+	*x = GroupConfigs{}
+	mi := &file_metadata_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupConfigs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupConfigs) ProtoMessage() {}
+
+func (x *GroupConfigs) ProtoReflect() protoreflect.Message {
+	mi := &file_metadata_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupConfigs.ProtoReflect.Descriptor instead.
+func (*GroupConfigs) Descriptor() ([]byte, []int) {
+	return file_metadata_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GroupConfigs) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *GroupConfigs) GetConfigs() []*Config {
+	if x != nil {
+		return x.Configs
+	}
+	return nil
+}
+
 // Feature is a finalized feature level, 0 in a command for none.
 type Feature struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1887,7 +1957,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_metadata_proto_msgTypes[25]
+	mi := &file_metadata_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1969,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_metadata_proto_msgTypes[25]
+	mi := &file_metadata_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +1982,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_metadata_proto_rawDescGZIP(), []int{25}
+	return file_metadata_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Feature) GetName() string {
@@ -1997,12 +2067,13 @@ const file_metadata_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\x05R\x04from\x12?\n" +
 	"\n" +
 	"partitions\x18\x03 \x03(\v2\x1f.chronik.metadata.v1.AssignmentR\n" +
-	"partitions\"\xe9\x01\n" +
+	"partitions\"\xff\x01\n" +
 	"\vAlterConfig\x129\n" +
 	"\bresource\x18\x01 \x01(\x0e2\x1d.chronik.metadata.v1.ResourceR\bresource\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12;\n" +
 	"\x03set\x18\x03 \x03(\v2).chronik.metadata.v1.AlterConfig.SetEntryR\x03set\x12\x16\n" +
-	"\x06remove\x18\x04 \x03(\tR\x06remove\x1a6\n" +
+	"\x06remove\x18\x04 \x03(\tR\x06remove\x12\x14\n" +
+	"\x05group\x18\x05 \x01(\tR\x05group\x1a6\n" +
 	"\bSetEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
@@ -2028,7 +2099,7 @@ const file_metadata_proto_rawDesc = "" +
 	"\bExpected\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04raft\x18\x02 \x01(\tR\x04raft\x12\x14\n" +
-	"\x05kafka\x18\x03 \x01(\tR\x05kafka\"\xd1\x04\n" +
+	"\x05kafka\x18\x03 \x01(\tR\x05kafka\"\x99\x05\n" +
 	"\bSnapshot\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x18\n" +
@@ -2044,7 +2115,8 @@ const file_metadata_proto_rawDesc = "" +
 	"\bexpected\x18\n" +
 	" \x03(\v2\x1d.chronik.metadata.v1.ExpectedR\bexpected\x126\n" +
 	"\aretired\x18\v \x03(\v2\x1c.chronik.metadata.v1.RetiredR\aretired\x12\x1a\n" +
-	"\bfounders\x18\f \x03(\x05R\bfounders\"\xaa\x02\n" +
+	"\bfounders\x18\f \x03(\x05R\bfounders\x12F\n" +
+	"\rgroup_configs\x18\r \x03(\v2!.chronik.metadata.v1.GroupConfigsR\fgroupConfigs\"\xaa\x02\n" +
 	"\x06Broker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12 \n" +
@@ -2078,6 +2150,9 @@ const file_metadata_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"^\n" +
 	"\rBrokerConfigs\x12\x16\n" +
 	"\x06broker\x18\x01 \x01(\x05R\x06broker\x125\n" +
+	"\aconfigs\x18\x02 \x03(\v2\x1b.chronik.metadata.v1.ConfigR\aconfigs\"[\n" +
+	"\fGroupConfigs\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x125\n" +
 	"\aconfigs\x18\x02 \x03(\v2\x1b.chronik.metadata.v1.ConfigR\aconfigs\"3\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
@@ -2100,7 +2175,7 @@ func file_metadata_proto_rawDescGZIP() []byte {
 }
 
 var file_metadata_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_metadata_proto_goTypes = []any{
 	(Resource)(0),                // 0: chronik.metadata.v1.Resource
 	(*Command)(nil),              // 1: chronik.metadata.v1.Command
@@ -2128,10 +2203,11 @@ var file_metadata_proto_goTypes = []any{
 	(*Partition)(nil),            // 23: chronik.metadata.v1.Partition
 	(*Config)(nil),               // 24: chronik.metadata.v1.Config
 	(*BrokerConfigs)(nil),        // 25: chronik.metadata.v1.BrokerConfigs
-	(*Feature)(nil),              // 26: chronik.metadata.v1.Feature
-	nil,                          // 27: chronik.metadata.v1.FormCluster.FeaturesEntry
-	nil,                          // 28: chronik.metadata.v1.CreateTopic.ConfigsEntry
-	nil,                          // 29: chronik.metadata.v1.AlterConfig.SetEntry
+	(*GroupConfigs)(nil),         // 26: chronik.metadata.v1.GroupConfigs
+	(*Feature)(nil),              // 27: chronik.metadata.v1.Feature
+	nil,                          // 28: chronik.metadata.v1.FormCluster.FeaturesEntry
+	nil,                          // 29: chronik.metadata.v1.CreateTopic.ConfigsEntry
+	nil,                          // 30: chronik.metadata.v1.AlterConfig.SetEntry
 }
 var file_metadata_proto_depIdxs = []int32{
 	2,  // 0: chronik.metadata.v1.Command.form_cluster:type_name -> chronik.metadata.v1.FormCluster
@@ -2146,34 +2222,36 @@ var file_metadata_proto_depIdxs = []int32{
 	16, // 9: chronik.metadata.v1.Command.complete_reassignment:type_name -> chronik.metadata.v1.CompleteReassignment
 	17, // 10: chronik.metadata.v1.Command.expect_broker:type_name -> chronik.metadata.v1.ExpectBroker
 	13, // 11: chronik.metadata.v1.Command.update_features:type_name -> chronik.metadata.v1.UpdateFeatures
-	27, // 12: chronik.metadata.v1.FormCluster.features:type_name -> chronik.metadata.v1.FormCluster.FeaturesEntry
+	28, // 12: chronik.metadata.v1.FormCluster.features:type_name -> chronik.metadata.v1.FormCluster.FeaturesEntry
 	6,  // 13: chronik.metadata.v1.RegisterBroker.endpoints:type_name -> chronik.metadata.v1.Endpoint
 	4,  // 14: chronik.metadata.v1.RegisterBroker.features:type_name -> chronik.metadata.v1.FeatureRange
 	8,  // 15: chronik.metadata.v1.CreateTopic.partitions:type_name -> chronik.metadata.v1.Assignment
-	28, // 16: chronik.metadata.v1.CreateTopic.configs:type_name -> chronik.metadata.v1.CreateTopic.ConfigsEntry
+	29, // 16: chronik.metadata.v1.CreateTopic.configs:type_name -> chronik.metadata.v1.CreateTopic.ConfigsEntry
 	8,  // 17: chronik.metadata.v1.CreatePartitions.partitions:type_name -> chronik.metadata.v1.Assignment
 	0,  // 18: chronik.metadata.v1.AlterConfig.resource:type_name -> chronik.metadata.v1.Resource
-	29, // 19: chronik.metadata.v1.AlterConfig.set:type_name -> chronik.metadata.v1.AlterConfig.SetEntry
-	26, // 20: chronik.metadata.v1.UpdateFeatures.features:type_name -> chronik.metadata.v1.Feature
+	30, // 19: chronik.metadata.v1.AlterConfig.set:type_name -> chronik.metadata.v1.AlterConfig.SetEntry
+	27, // 20: chronik.metadata.v1.UpdateFeatures.features:type_name -> chronik.metadata.v1.Feature
 	15, // 21: chronik.metadata.v1.ReassignPartitions.partitions:type_name -> chronik.metadata.v1.Reassignment
 	18, // 22: chronik.metadata.v1.ExpectBroker.broker:type_name -> chronik.metadata.v1.Expected
 	20, // 23: chronik.metadata.v1.Snapshot.brokers:type_name -> chronik.metadata.v1.Broker
 	22, // 24: chronik.metadata.v1.Snapshot.topics:type_name -> chronik.metadata.v1.Topic
 	24, // 25: chronik.metadata.v1.Snapshot.default_configs:type_name -> chronik.metadata.v1.Config
 	25, // 26: chronik.metadata.v1.Snapshot.broker_configs:type_name -> chronik.metadata.v1.BrokerConfigs
-	26, // 27: chronik.metadata.v1.Snapshot.features:type_name -> chronik.metadata.v1.Feature
+	27, // 27: chronik.metadata.v1.Snapshot.features:type_name -> chronik.metadata.v1.Feature
 	18, // 28: chronik.metadata.v1.Snapshot.expected:type_name -> chronik.metadata.v1.Expected
 	21, // 29: chronik.metadata.v1.Snapshot.retired:type_name -> chronik.metadata.v1.Retired
-	6,  // 30: chronik.metadata.v1.Broker.endpoints:type_name -> chronik.metadata.v1.Endpoint
-	4,  // 31: chronik.metadata.v1.Broker.features:type_name -> chronik.metadata.v1.FeatureRange
-	23, // 32: chronik.metadata.v1.Topic.partitions:type_name -> chronik.metadata.v1.Partition
-	24, // 33: chronik.metadata.v1.Topic.configs:type_name -> chronik.metadata.v1.Config
-	24, // 34: chronik.metadata.v1.BrokerConfigs.configs:type_name -> chronik.metadata.v1.Config
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	26, // 30: chronik.metadata.v1.Snapshot.group_configs:type_name -> chronik.metadata.v1.GroupConfigs
+	6,  // 31: chronik.metadata.v1.Broker.endpoints:type_name -> chronik.metadata.v1.Endpoint
+	4,  // 32: chronik.metadata.v1.Broker.features:type_name -> chronik.metadata.v1.FeatureRange
+	23, // 33: chronik.metadata.v1.Topic.partitions:type_name -> chronik.metadata.v1.Partition
+	24, // 34: chronik.metadata.v1.Topic.configs:type_name -> chronik.metadata.v1.Config
+	24, // 35: chronik.metadata.v1.BrokerConfigs.configs:type_name -> chronik.metadata.v1.Config
+	24, // 36: chronik.metadata.v1.GroupConfigs.configs:type_name -> chronik.metadata.v1.Config
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_metadata_proto_init() }
@@ -2201,7 +2279,7 @@ func file_metadata_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_metadata_proto_rawDesc), len(file_metadata_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

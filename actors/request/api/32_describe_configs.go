@@ -18,9 +18,9 @@ import (
 //	3    types; documentation if asked for
 //	4    flexible
 //
-// Served are topics, this broker, and with an empty broker name the dynamic defaults of all brokers. A
-// topic config that has one possible value here is read-only; one without effect says so in its
-// documentation. Levels of loggers, client metrics and groups have no configs here.
+// Served are topics, consumer groups, this broker, and with an empty broker name the dynamic defaults of all
+// brokers. A topic config that has one possible value here is read-only; one without effect says so in its
+// documentation. A group need not exist. Levels of loggers and client metrics have no configs here.
 
 func describeConfigs(env *request.Env, _ request.Client, r *protocol.Request) kmsg.Response {
 	body := r.Body.(*kmsg.DescribeConfigsRequest)
@@ -60,6 +60,8 @@ func (d configDescriber) resource(r kmsg.DescribeConfigsRequestResource) ([]desc
 		return d.topic(r.ResourceName)
 	case kmsg.ConfigResourceTypeBroker:
 		return d.broker(r.ResourceName)
+	case kmsg.ConfigResourceTypeGroupConfig:
+		return d.group(r.ResourceName)
 	}
 	return nil, protocol.Errorf(protocol.InvalidRequest, "Unsupported resource type: %d", int8(r.ResourceType))
 }
@@ -80,6 +82,19 @@ func (d configDescriber) topic(name string) ([]describedEntry, error) {
 			continue
 		}
 		entries = append(entries, describedEntry{entry, definition.Effect == config.Fixed})
+	}
+	return entries, nil
+}
+
+func (d configDescriber) group(name string) ([]describedEntry, error) {
+	if name == "" {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "Group name must not be empty")
+	}
+	layers := d.env.Layers(d.image, nil)
+	layers.Group = d.image.GroupConfigs(name)
+	var entries []describedEntry
+	for _, definition := range config.Group.All() {
+		entries = append(entries, describedEntry{layers.ResolveGroup(definition), false})
 	}
 	return entries, nil
 }

@@ -58,6 +58,11 @@ func planAlteration(env *request.Env, a *alteration, replace, validateOnly bool)
 			return refusal("", protocol.InvalidRequest, "Default topic resources are not allowed.")
 		}
 		r.Topic = a.name
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if a.name == "" {
+			return refusal("", protocol.InvalidRequest, "Default group resources are not allowed.")
+		}
+		r.Group = a.name
 	case kmsg.ConfigResourceTypeBroker:
 		broker, everyone, err := config.ParseBroker(a.name)
 		if err == nil && !everyone && broker != env.NodeID {

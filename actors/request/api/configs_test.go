@@ -322,3 +322,57 @@ func TestDynamicConfigsTakeEffect(t *testing.T) {
 		t.Errorf("retention %d", got)
 	}
 }
+
+// TestGroupConfigsAreDescribed describes a group that need not exist, and one with configs of its own
+// (KIP-1071 has the numbers of type and source).
+func TestGroupConfigsAreDescribed(t *testing.T) {
+	const session = "consumer.session.timeout.ms"
+	c := newCluster(t, map[string]string{"group.consumer.session.timeout.ms": "46000"})
+	group := kmsg.ConfigResourceTypeGroupConfig
+	mustAlter(t, c, group, "billing", setTo(session, "50000"))
+	one := configNamed(t, ask[*kmsg.DescribeConfigsResponse](c.host, description(4, group, "billing")), session)
+	if *one.Value != "50000" || int8(one.Source) != 8 || one.ReadOnly || one.ConfigType != kmsg.ConfigTypeInt ||
+		len(one.ConfigSynonyms) != 3 || *one.ConfigSynonyms[1].Value != "46000" ||
+		one.ConfigSynonyms[1].Name != "group.consumer.session.timeout.ms" {
+		t.Errorf("got %+v", one)
+	}
+	one = configNamed(t, ask[*kmsg.DescribeConfigsResponse](c.host, description(4, group, "other")), session)
+	if *one.Value != "46000" || one.Source != kmsg.ConfigSourceStaticBrokerConfig {
+		t.Errorf("got %+v", one)
+	}
+	answer := ask[*kmsg.DescribeConfigsResponse](c.host, description(4, group, ""))
+	wantCode(t, "describe", answer.Resources[0].ErrorCode, protocol.InvalidRequest)
+	altered := ask[*kmsg.IncrementalAlterConfigsResponse](c.host, incremental(1, group, "", setTo(session, "50000")))
+	wantCode(t, "alter", altered.Resources[0].ErrorCode, protocol.InvalidRequest)
+	wantMessage(t, "alter", altered.Resources[0].ErrorMessage, "Default group resources are not allowed.")
+}
+
+func TestConfigResourcesAreListed(t *testing.T) {
+	c := newCluster(t, nil)
+	c.make("a", 1)
+	mustAlter(t, c, kmsg.ConfigResourceTypeGroupConfig, "billing", setTo("consumer.session.timeout.ms", "50000"))
+	for _, one := range []struct {
+		version int16
+		types   []int8
+		code    protocol.Code
+		want    string
+	}{
+		{1, nil, protocol.None, "[2:a 4:1 4:2 8:1 8:2 32:billing]"},
+		{1, []int8{32}, protocol.None, "[32:billing]"},
+		{1, []int8{32, 2, 32}, protocol.None, "[32:billing 2:a]"},
+		{1, []int8{2, 77}, protocol.UnsupportedVersion, "[]"},
+		{0, nil, protocol.None, "[]"},
+	} {
+		r := kmsg.NewPtrListConfigResourcesRequest()
+		r.Version, r.ResourceTypes = one.version, one.types
+		answer := ask[*kmsg.ListConfigResourcesResponse](c.host, r)
+		got := []string{}
+		for _, resource := range answer.ConfigResources {
+			got = append(got, fmt.Sprint(resource.Type, ":", resource.Name))
+		}
+		if protocol.Code(answer.ErrorCode) != one.code || fmt.Sprint(got) != one.want {
+			t.Errorf("version %d, types %v: got %s, %v, want %s", one.version, one.types,
+				protocol.Code(answer.ErrorCode), got, one.want)
+		}
+	}
+}

@@ -67,6 +67,7 @@ var handlers = []handler{
 	{key: kmsg.ListTransactions, immediate: listTransactionsNow, waiting: listTransactions},
 	{key: kmsg.ConsumerGroupHeartbeat, waiting: consumerGroupHeartbeat},
 	{key: kmsg.ConsumerGroupDescribe, waiting: consumerGroupDescribe},
+	{key: kmsg.ListConfigResources, immediate: listConfigResources},
 	{key: kmsg.DescribeTopicPartitions, immediate: describeTopicPartitions},
 }
 

@@ -22,7 +22,11 @@ const (
 	FetchSessionSlots          = "max.incremental.fetch.session.cache.slots"
 	ConsumerAssignors          = "group.consumer.assignors"
 	ConsumerHeartbeat          = "group.consumer.heartbeat.interval.ms"
+	ConsumerMaxHeartbeat       = "group.consumer.max.heartbeat.interval.ms"
+	ConsumerMaxSession         = "group.consumer.max.session.timeout.ms"
 	ConsumerMaxSize            = "group.consumer.max.size"
+	ConsumerMinHeartbeat       = "group.consumer.min.heartbeat.interval.ms"
+	ConsumerMinSession         = "group.consumer.min.session.timeout.ms"
 	ConsumerMigration          = "group.consumer.migration.policy"
 	ConsumerSession            = "group.consumer.session.timeout.ms"
 	GroupInitialDelay          = "group.initial.rebalance.delay.ms"
@@ -110,6 +114,22 @@ var Broker = newTable(slices.Concat(topicDefaults(), []Definition{
 	{
 		Name: ConsumerHeartbeat, Type: Int, Default: "5000", accept: atLeast(1),
 		Doc: "Members of the newer protocol are told to send heartbeats so often.",
+	},
+	{
+		Name: ConsumerMaxHeartbeat, Type: Int, Default: "15000", accept: atLeast(1),
+		Doc: "Longest consumer.heartbeat.interval.ms that a group may be given.",
+	},
+	{
+		Name: ConsumerMaxSession, Type: Int, Default: "60000", accept: atLeast(1),
+		Doc: "Longest consumer.session.timeout.ms that a group may be given.",
+	},
+	{
+		Name: ConsumerMinHeartbeat, Type: Int, Default: "5000", accept: atLeast(1),
+		Doc: "Shortest consumer.heartbeat.interval.ms that a group may be given.",
+	},
+	{
+		Name: ConsumerMinSession, Type: Int, Default: "45000", accept: atLeast(1),
+		Doc: "Shortest consumer.session.timeout.ms that a group may be given.",
 	},
 	{
 		Name: ConsumerMaxSize, Type: Int, Default: "2147483647", accept: atLeast(1),

@@ -17,11 +17,13 @@ const (
 	SourceDefaultBroker Source = 3 // dynamic, of all brokers
 	SourceStatic        Source = 4
 	SourceDefault       Source = 5
+	SourceGroup         Source = 8
 )
 
 // Layers are the places where values come from, in the order of preference.
 type Layers struct {
 	Topic   map[string]string // the topic's own
+	Group   map[string]string // the consumer group's own
 	Broker  map[string]string // dynamic, of one broker
 	Default map[string]string // dynamic, of all brokers
 	Static  map[string]string // the broker's configuration file
@@ -53,17 +55,23 @@ type Entry struct {
 }
 
 // ResolveTopic finds the value of a topic config.
-func (l Layers) ResolveTopic(d *Definition) Entry {
+func (l Layers) ResolveTopic(d *Definition) Entry { return l.resolve(d, l.Topic, SourceTopic) }
+
+// ResolveGroup finds the value of a group config.
+func (l Layers) ResolveGroup(d *Definition) Entry { return l.resolve(d, l.Group, SourceGroup) }
+
+// resolve finds the value of a config among those that a resource has itself and those of the broker.
+func (l Layers) resolve(d *Definition, own map[string]string, source Source) Entry {
 	var candidates []Value
-	if value, set := l.Topic[d.Name]; set {
-		candidates = append(candidates, Value{d.Name, value, SourceTopic})
+	if value, set := own[d.Name]; set {
+		candidates = append(candidates, Value{d.Name, value, source})
 	}
 	candidates = l.brokerValues(d.Synonyms, candidates)
 	entry := Entry{Definition: d, Value: d.Default, Unset: d.NoDefault, Source: SourceDefault}
 	if len(candidates) > 0 && candidates[0].Source != SourceDefault {
 		first := candidates[0]
 		entry.Value, entry.Unset, entry.Source = first.Value, false, first.Source
-		if first.Source != SourceTopic {
+		if first.Source != source {
 			entry.Value = fromUnit(first.Value, factorOf(d.Synonyms, first.Name))
 		}
 	}
@@ -135,6 +143,10 @@ func (l Layers) BrokerInt(name string) int64 { return mustInteger(name, l.Broker
 
 // BrokerBool returns the value of a broker switch.
 func (l Layers) BrokerBool(name string) bool { return strings.EqualFold(l.BrokerValue(name), "true") }
+
+func (l Layers) groupInt(name string) int64 {
+	return mustInteger(name, strings.TrimSpace(l.ResolveGroup(Group.Lookup(name)).Value))
+}
 
 func (l Layers) topicInt(name string) int64 { return mustInteger(name, l.TopicValue(name)) }
 
