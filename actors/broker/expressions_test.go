@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -99,4 +101,29 @@ func TestExpressionsFollowTheTopics(t *testing.T) {
 	s.mustGet(ctx, "oak", "orders", "others")
 	n.make(ctx, "olive")
 	s.mustGet(ctx, "oak", "olive", "orders", "others")
+	n.mustShow(ctx, `chronik_groups{protocol="consumer",state="Stable"} 1`, `chronik_group_members{protocol="consumer"} 1`,
+		`chronik_group_rebalances_total{protocol="consumer"}`)
+}
+
+// mustShow looks at what is told to those who watch the node.
+func (n *node) mustShow(ctx context.Context, lines ...string) {
+	n.t.Helper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.running.AdminAddr()+"/metrics", nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }() // it has been read
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, line := range lines {
+		if !strings.Contains(string(text), "\n"+line) {
+			n.t.Errorf("the metrics have no %s", line)
+		}
+	}
 }

@@ -239,6 +239,7 @@ func (a *Actor) groupsSpec(c *kit.Context) kit.Spec {
 		Image:    a.current.Image,
 		Metadata: c.Self().Child(nameMetadata),
 		Settings: &consumers.Settings{
+			Metrics: consumers.NewMetrics(a.options.Registry),
 			Classic: classic.Settings{
 				MinSession: settings.MinSessionTime, MaxSession: settings.MaxSessionTime,
 				InitialDelay: settings.InitialRebalanceDelay, MaxSize: int(settings.MaxSize),

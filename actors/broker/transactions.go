@@ -29,6 +29,7 @@ func (a *Actor) transactionsSpec(c *kit.Context) kit.Spec {
 			Brokers:         c.Self().Child(nameBrokers),
 			Leader:          a.leaderOf,
 			Low:             a.storage.Space.Low,
+			Metrics:         coordinator.NewMetrics(a.options.Registry),
 		},
 		Log: a.options.Log,
 	})

@@ -32,6 +32,9 @@ func (g *Group) Consumers() bool { return g.protocolType == ConsumerType }
 // Size returns the number of members.
 func (g *Group) Size() int { return len(g.members) }
 
+// Generation returns how many generations there were.
+func (g *Group) Generation() int32 { return g.generation }
+
 // Export returns the group.
 func (g *Group) Export() Exported {
 	exported := Exported{Generation: g.generation}

@@ -200,8 +200,12 @@ func (a *Actor) onFollow(c *kit.Context) {
 
 func (a *Actor) publish() {
 	now := a.core.summary()
-	if before := a.options.Listing.Load(); before == nil || *before != now {
+	before := a.options.Listing.Load()
+	if before == nil || *before != now {
 		a.options.Listing.Store(&now)
+	}
+	if before != nil && now.Type == before.Type && now.Epoch > before.Epoch {
+		a.options.Settings.Metrics.rebalanced(now.Type)
 	}
 }
 

@@ -19,6 +19,7 @@ type Settings struct {
 	Classic          classic.Settings
 	Modern           modern.Settings
 	Image            func() *image.Image
+	Metrics          *Metrics
 	Retention        time.Duration // of offsets
 	MaxMetadataBytes int           // of the text beside an offset
 }
@@ -256,10 +257,12 @@ func (c *core) summary() Summary {
 	if c.newer.group != nil {
 		return Summary{
 			Group: c.id, ProtocolType: classic.ConsumerType, State: c.newer.group.State().String(), Type: "consumer",
+			Members: c.newer.group.Size(), Epoch: c.newer.group.Epoch(),
 		}
 	}
 	return Summary{
 		Group: c.id, ProtocolType: c.classic.ProtocolType(), State: c.classic.State().String(), Type: "classic",
+		Members: c.classic.Size(), Epoch: c.classic.Generation(),
 	}
 }
 

@@ -140,4 +140,6 @@ type Summary struct {
 	ProtocolType string
 	State        string
 	Type         string // "classic" or "consumer"
+	Members      int
+	Epoch        int32 // or generation
 }

@@ -89,6 +89,10 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.flush(c)
 	case kit.ChildFailed:
 		a.onChildFailed(c, m)
+	case kit.Stopping:
+		for _, one := range a.groups {
+			a.options.Settings.Metrics.Went(one.listing)
+		}
 	}
 }
 
@@ -167,6 +171,7 @@ func (a *Actor) onVacant(c *kit.Context, m consumers.Vacant) {
 func (a *Actor) drop(one *hosted) {
 	delete(a.groups, one.group)
 	delete(a.names, one.name)
+	a.options.Settings.Metrics.Went(one.listing)
 	a.wakes.Take(one.name)
 }
 

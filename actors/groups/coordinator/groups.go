@@ -30,6 +30,7 @@ func (a *Actor) spawn(c *kit.Context, group string, state consumers.State) *host
 	}))
 	a.groups[group] = one
 	a.names[one.name] = one
+	a.options.Settings.Metrics.Came(one.listing)
 	for producer, last := range state.Pending.Producers() {
 		a.markers.opened(producer, group, last)
 	}

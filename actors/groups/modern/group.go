@@ -140,6 +140,9 @@ func (g *Group) State() State {
 	return Stable
 }
 
+// Epoch returns the epoch of the group, 0 before its first member.
+func (g *Group) Epoch() int32 { return g.epoch }
+
 // Size returns the number of members.
 func (g *Group) Size() int { return len(g.members) }
 

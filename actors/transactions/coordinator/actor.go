@@ -24,6 +24,7 @@ type Options struct {
 	Brokers         kit.Address
 	Leader          Leader
 	Low             func() bool // the disk has no room: nothing new is begun
+	Metrics         *Metrics
 	Log             zerolog.Logger
 }
 
@@ -151,6 +152,7 @@ func (a *Actor) proceed(c *kit.Context) {
 	a.route(c, newItems(e.markers))
 	a.send(c)
 	a.arm(c)
+	a.options.Metrics.note(a.options.Replica.Partition, a.core.takeCounts())
 }
 
 func (a *Actor) reply(answers []answer) {
@@ -167,4 +169,5 @@ func (a *Actor) onStopping() {
 		m.Answer(protocol.NotCoordinator, nil)
 	}
 	a.asks = nil
+	a.options.Metrics.forget(a.options.Replica.Partition)
 }

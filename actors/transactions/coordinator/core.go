@@ -75,6 +75,7 @@ type core struct {
 	writes  []write
 	needs   []uint64
 	markers []marker
+	counts  counts
 }
 
 // writing is what follows from a write.
@@ -82,6 +83,7 @@ type writing struct {
 	ticket ticket
 	id     string
 	step   transaction.Step
+	late   bool // it ends a transaction that has taken too long
 }
 
 func newCore(settings *Settings) *core {
@@ -94,11 +96,17 @@ func newCore(settings *Settings) *core {
 
 // load takes over what the log says of an id; a nil record says that it is gone.
 func (c *core) load(id string, r *transaction.Record) {
+	if before := c.transactions[id]; before != nil && before.Record().State.Open() {
+		c.counts.ongoing--
+	}
 	if r == nil {
 		delete(c.transactions, id)
 		return
 	}
 	c.transactions[id] = transaction.Restore(*r)
+	if r.State.Open() {
+		c.counts.ongoing++
+	}
 }
 
 // resume carries on with the ends that were decided before.
@@ -195,7 +203,8 @@ func (c *core) proceed(r request, t *transaction.Transaction, step transaction.S
 func (c *core) give(r request, t *transaction.Transaction, step transaction.Step) {
 	record, _ := t.Pending()
 	c.last++
-	c.writing[c.last] = writing{r.ticket, r.id, step}
+	_, late := r.body.(abort)
+	c.writing[c.last] = writing{r.ticket, r.id, step, late}
 	c.writes = append(c.writes, write{c.last, r.id, record})
 }
 
@@ -222,9 +231,11 @@ func (c *core) written(now time.Time, token uint64, code protocol.Code) {
 	}
 	delete(c.writing, token)
 	t := c.transactions[w.id]
+	before := t.Record().State.Open()
 	if gone := t.Written(code == protocol.None); gone {
 		delete(c.transactions, w.id)
 	}
+	c.count(w, before, code)
 	switch {
 	case code != protocol.None:
 		c.answer(w.ticket, code, nil)

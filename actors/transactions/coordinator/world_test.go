@@ -121,8 +121,23 @@ func (w *world) append(one write) {
 	w.log = append(w.log, records.Record(one.id, one.record, w.settings.Generation()))
 }
 
+// checkCounts compares what is counted of ongoing transactions with what there is.
+func (w *world) checkCounts() {
+	w.t.Helper()
+	open := 0
+	for _, t := range w.core.transactions {
+		if t.Record().State.Open() {
+			open++
+		}
+	}
+	if got := w.core.counts.ongoing; got != open {
+		w.t.Fatalf("got %d ongoing transactions counted, want %d", got, open)
+	}
+}
+
 // settle takes over what the core has brought about.
 func (w *world) settle() {
+	w.checkCounts()
 	e := w.core.take()
 	w.writes = append(w.writes, e.writes...)
 	w.needs = append(w.needs, e.needs...)

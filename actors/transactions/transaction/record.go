@@ -43,6 +43,9 @@ func StateOf(name string) (State, bool) {
 // Prepared tells whether the end is decided and partitions are being told.
 func (s State) Prepared() bool { return s == PrepareCommit || s == PrepareAbort }
 
+// Open tells whether a transaction has begun, and not ended in all its partitions.
+func (s State) Open() bool { return s == Ongoing || s.Prepared() }
+
 // Place is a partition that takes part in a transaction.
 type Place struct {
 	Topic     string
