@@ -27,6 +27,9 @@ const controllerLost = `^no producer ids allocated$`
 // not answer.
 const wasFrozen = `^(write-ahead log waits for the disk|disk answers again)`
 
+// What a node warns of whose disk makes an actor wait that works on it, or that the test holds up.
+const heldUp = `^actor holds a message$`
+
 // What both sides log when a node is refused.
 const refused = `^(refused a peer|peer does not fit)$`
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/chronik-go/chronik/actors/coordinators"
 	"github.com/chronik-go/chronik/tests/cluster/lab"
@@ -36,6 +38,7 @@ const (
 // commits three of four and aborts the fourth.
 type transactions struct {
 	c       *lab.Cluster
+	options []kgo.Opt // of all clients
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	ended   [writers]atomic.Int64 // transactions, by writer
@@ -45,9 +48,9 @@ type transactions struct {
 	problem  error
 }
 
-func startTransactions(t *testing.T, c *lab.Cluster) *transactions {
+func startTransactions(t *testing.T, c *lab.Cluster, options ...kgo.Opt) *transactions {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &transactions{c: c, cancel: cancel}
+	l := &transactions{c: c, options: options, cancel: cancel}
 	for writer := range writers {
 		l.running.Go(func() {
 			if err := l.write(ctx, writer); err != nil {
@@ -69,9 +72,28 @@ func (l *transactions) stop() {
 func idOf(writer int) string { return fmt.Sprint("writer-", writer) }
 
 func (l *transactions) client(writer int) (*kgo.Client, error) {
-	return kgo.NewClient(append(l.c.Impatient(l.c.Seeds()[writer%len(l.c.Seeds())]), kgo.SeedBrokers(l.c.Seeds()...),
+	options := append(l.c.Impatient(l.c.Seeds()[writer%len(l.c.Seeds())]), kgo.SeedBrokers(l.c.Seeds()...),
 		kgo.TransactionalID(idOf(writer)), kgo.TransactionTimeout(10*time.Second), kgo.ProducerLinger(0),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(topic))...)
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(topic))
+	return kgo.NewClient(append(options, l.options...)...)
+}
+
+// generations are the two ways in which clients make transactions, with what makes a client take each.
+var generations = []struct {
+	name    string
+	options []kgo.Opt
+}{
+	{"first generation", []kgo.Opt{kgo.MaxVersions(firstGeneration())}},
+	{"second generation", nil},
+}
+
+// firstGeneration are the versions of a client that knows nothing of KIP-890, such as librdkafka.
+func firstGeneration() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(int16(kmsg.Produce), 11)
+	v.SetMaxKeyVersion(int16(kmsg.EndTxn), 4)
+	v.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), 4)
+	return v
 }
 
 // write makes transactions until the end. After an error whose outcome is not known it begins with a new
@@ -258,14 +280,20 @@ func coordinatorOf(c *lab.Cluster, writer int) *lab.Node {
 }
 
 // TestTransactionCoordinatorKilled kills the coordinator of one of the writers again and again, at any moment
-// of its transactions.
+// of its transactions. TestCoordinatorKilledAtEachStep does so at chosen ones.
 func TestTransactionCoordinatorKilled(t *testing.T) {
+	for _, generation := range generations {
+		t.Run(generation.name, func(t *testing.T) { coordinatorKilled(t, generation.name, generation.options) })
+	}
+}
+
+func coordinatorKilled(t *testing.T, generation string, options []kgo.Opt) {
 	random := seeded(t)
 	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost}}, transactionPartitions)
-	l := startTransactions(t, c)
+	l := startTransactions(t, c, options...)
 	l.awaitEnded(2)
 	var gaps []time.Duration
-	for range form(5, 30) {
+	for range form(3, 30) {
 		node := coordinatorOf(c, random.IntN(writers))
 		lab.Pass(t.Context(), time.Duration(random.IntN(200))*time.Millisecond)
 		node.Kill()
@@ -277,12 +305,16 @@ func TestTransactionCoordinatorKilled(t *testing.T) {
 	ended := l.all()
 	broken := l.verify(t)
 	longest := slices.Max(gaps)
-	row(t, "transaction coordinator killed with -9: until every producer ends two again, longest", atMost(3*time.Second),
-		longest <= limit(3*time.Second), "%s of %d kills", show(longest), len(gaps))
-	verdict := fmt.Sprintf("0 of %d", ended)
+	row(t, "transaction coordinator killed with -9, "+generation+": until every producer ends two again, longest",
+		atMost(3*time.Second), longest <= limit(3*time.Second), "%s of %d kills", show(longest), len(gaps))
+	row(t, "transactions of the "+generation+" lost, half there, repeated, out of order, or there though aborted",
+		"0", broken == nil, "%s", verdict(broken, ended))
+}
+
+// verdict is how a line of the table says what is wrong with so many transactions.
+func verdict(broken error, ended int64) string {
 	if broken != nil {
-		verdict = broken.Error()
+		return broken.Error()
 	}
-	row(t, "transactions lost, half there, repeated, out of order, or there though aborted", "0", broken == nil, "%s",
-		verdict)
+	return fmt.Sprintf("0 of %d", ended)
 }

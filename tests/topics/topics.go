@@ -150,3 +150,19 @@ func askOffsets(
 	}
 	return offsets, nil
 }
+
+// Configure sets one config of a topic and leaves the others as they are.
+func Configure(ctx context.Context, client *kgo.Client, name, key, value string) error {
+	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	config.Name, config.Value = key, &value
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, name
+	resource.Configs = append(resource.Configs, config)
+	request := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	request.Resources = append(request.Resources, resource)
+	response, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return fmt.Errorf("set %s of topic %s: %w", key, name, err)
+	}
+	return kerr.ErrorForCode(response.Resources[0].ErrorCode)
+}

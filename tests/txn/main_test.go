@@ -52,9 +52,11 @@ const (
 	transactionsTopic = "__transaction_state"
 )
 
-// What nodes log of a peer that is killed, and of those that ask it for something.
+// What nodes log of a peer that is killed, of those that ask it for something, and of a disk that others
+// use too.
 var warnings = []string{
 	`^link is down$`, `^no producer ids allocated$`, `^(write-ahead log waits for the disk|disk answers again)$`,
+	`^actor holds a message$`,
 }
 
 // running starts three nodes with topics of so many partitions.

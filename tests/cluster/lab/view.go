@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,7 +43,11 @@ func (n *Node) Ready(ctx context.Context) error {
 }
 
 func (n *Node) get(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.HTTP+path, nil)
+	return n.call(ctx, http.MethodGet, path, nil)
+}
+
+func (n *Node) call(ctx context.Context, method, path string, content []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+n.HTTP+path, bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
