@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -41,32 +42,12 @@ func compactions(ctx context.Context, b *bench) error {
 
 // compaction returns the MiB per second and the milliseconds of CPU per MiB of one compaction.
 func (b *bench) compaction(ctx context.Context) (rate, cost float64, err error) {
-	node, err := b.startNode(ctx, "", "CHRONIK_LOG_COMPACTION_RATE=1024GiB",
-		"CHRONIK_LOG_COMPACTION_CHECK_INTERVAL=100ms",
-		"CHRONIK_STORAGE_WAL_FILE_BYTES=8MiB", // what is behind the last checkpoint is not compacted
-		"CHRONIK_STORAGE_CHECKPOINT_BYTES=16MiB")
+	node, client, err := b.dirtyNode(ctx, "CHRONIK_LOG_COMPACTION_RATE=1024GiB")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer node.remove()
-	client, err := kgo.NewClient(kgo.SeedBrokers(node.addr), kgo.DefaultProduceTopic(compactedTopic),
-		kgo.ProducerBatchCompression(kgo.NoCompression()))
-	if err != nil {
-		return 0, 0, err
-	}
 	defer client.Close()
-	if err := createTopic(ctx, node.addr, compactedTopic, 1); err != nil {
-		return 0, 0, err
-	}
-	if err := configure(ctx, client, "segment.bytes", strconv.Itoa(16*mib)); err != nil {
-		return 0, 0, err
-	}
-	if err := update(ctx, client, b.sizes.compactedMiB); err != nil {
-		return 0, 0, err
-	}
-	if err := configure(ctx, client, "min.cleanable.dirty.ratio", "0.01"); err != nil {
-		return 0, 0, err
-	}
 	var elapsed time.Duration
 	spentCPU, err := spent(node.pid(), func() error {
 		if err := configure(ctx, client, "cleanup.policy", "compact"); err != nil {
@@ -80,6 +61,38 @@ func (b *bench) compaction(ctx context.Context) (rate, cost float64, err error) 
 	}
 	bytes, err := node.counter(ctx, "chronik_compaction_bytes_total")
 	return bytes / mib / elapsed.Seconds(), spentCPU.Seconds() * 1e3 / (bytes / mib), err
+}
+
+// dirtyNode starts a node with a log that has much to compact, as soon as its topic wants that.
+func (b *bench) dirtyNode(ctx context.Context, settings ...string) (*node, *kgo.Client, error) {
+	node, err := b.startNode(ctx, "", append(settings, "CHRONIK_LOG_COMPACTION_CHECK_INTERVAL=100ms",
+		"CHRONIK_STORAGE_WAL_FILE_BYTES=8MiB", // what is behind the last checkpoint is not compacted
+		"CHRONIK_STORAGE_CHECKPOINT_BYTES=16MiB")...)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(node.addr), kgo.DefaultProduceTopic(compactedTopic),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err == nil {
+		err = b.makeDirty(ctx, node, client)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, node.remove())
+	}
+	return node, client, nil
+}
+
+func (b *bench) makeDirty(ctx context.Context, n *node, client *kgo.Client) error {
+	if err := createTopic(ctx, n.addr, compactedTopic, 1); err != nil {
+		return err
+	}
+	if err := configure(ctx, client, "segment.bytes", strconv.Itoa(16*mib)); err != nil {
+		return err
+	}
+	if err := update(ctx, client, b.sizes.compactedMiB); err != nil {
+		return err
+	}
+	return configure(ctx, client, "min.cleanable.dirty.ratio", "0.01")
 }
 
 // update writes records of a KiB whose keys come again and again.

@@ -34,6 +34,7 @@ var measurements = []measurement{
 	{"groups failover", failovers},
 	{"transactions", transactions},
 	{"compaction", compactions},
+	{"compaction beside produce", besideCompaction},
 }
 
 // bench is what all measurements share.
