@@ -22,7 +22,7 @@ func (h *host) resign(c *kit.Context, m Resign) {
 	if h.resigning == nil {
 		h.sayGoodbye()
 		h.resigning = &resigning{until: c.Now().Add(m.Within)}
-		for _, u := range h.units {
+		for _, u := range kit.InOrder(h.units) {
 			if u.state == Running {
 				u.address.Tell(group.Resign{})
 			}

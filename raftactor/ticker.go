@@ -38,9 +38,9 @@ func (h *host) sleep(u *unit) {
 	}
 }
 
-// tick passes a tick on. The order among groups does not matter.
+// tick passes a tick on.
 func (h *host) tick() {
-	for _, u := range h.awake {
+	for _, u := range kit.InOrder(h.awake) {
 		u.address.Tell(group.Tick{})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	crand "crypto/rand"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -61,7 +60,7 @@ func (a *Actor) prepare(c *kit.Context) error {
 		Raft: c.Self().Child(nameRaft), Log: a.options.Log,
 	}
 	budget := kit.NewBudget(int64(settings.Limits.RequestMemory))
-	sessions := fetch.NewSessions(int(settings.Limits.FetchSessions), rand.Uint32())
+	sessions := fetch.NewSessions(int(settings.Limits.FetchSessions), kit.Random.Uint32())
 	a.shared = &conn.Shared{
 		Env:      a.env(c),
 		Budget:   budget,

@@ -251,7 +251,7 @@ func (a *Actor) onStopping() {
 	for _, one := range a.open.Drain() {
 		one.ask.Refuse(kit.ErrStopped)
 	}
-	for _, one := range a.served {
+	for _, one := range kit.InOrder(a.served) {
 		if !one.own {
 			one.replyTo.Tell(link.Answer{Token: one.token, Err: kit.ErrStopped})
 		}

@@ -84,7 +84,7 @@ func (s *Set) Of(c *kit.Context, key string) (kit.Address, protocol.Code) {
 
 // All returns the coordinators that take requests.
 func (s *Set) All() (all []kit.Address) {
-	for _, one := range s.slots {
+	for _, one := range kit.InOrder(s.slots) {
 		if one.serves() {
 			all = append(all, one.child)
 		}
@@ -105,7 +105,7 @@ func (s *Set) Look(c *kit.Context) {
 	for index := range count {
 		s.follow(c, topic, int32(index))
 	}
-	for index, one := range s.slots {
+	for index, one := range kit.InOrder(s.slots) {
 		if topic == nil || int(index) >= count || s.Table.LookupID(topic.ID, index) != one.replica {
 			s.leave(c, one)
 			if one.child.IsZero() {

@@ -1,6 +1,10 @@
 package kit
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // brood is the table of an actor's living children. Most actors that have any have one or two: a Raft group
 // its applier, a connection the requests under way. A map for these would take 300 bytes for each of ten
@@ -66,7 +70,7 @@ func (b *brood) remove(child *cell) {
 	delete(b.many, child.name())
 }
 
-// all returns the children in no order.
+// all returns the children, in the order they were spawned where there are many.
 func (b *brood) all() []*cell {
 	if b == nil {
 		return nil
@@ -75,6 +79,9 @@ func (b *brood) all() []*cell {
 	cells = append(cells, b.few...)
 	for _, child := range b.many {
 		cells = append(cells, child)
+	}
+	if b.many != nil {
+		slices.SortFunc(cells, func(a, b *cell) int { return cmp.Compare(a.number, b.number) })
 	}
 	return cells
 }

@@ -18,7 +18,7 @@ type Restarts struct {
 	Within time.Duration // the window in which they count; 0: they count until Healthy
 	Min    time.Duration // wait after the first failure
 	Max    time.Duration // longest wait
-	Random *rand.Rand    // source of the jitter; nil: the global one
+	Random *rand.Rand    // source of the jitter; nil: kit.Random
 
 	failures []time.Time // within the window, at most Limit+1
 	streak   int         // failures since the child was last healthy
@@ -83,5 +83,5 @@ func (r *Restarts) jitter(wait time.Duration) time.Duration {
 	if r.Random != nil {
 		return time.Duration(int64(wait) - r.Random.Int64N(half+1))
 	}
-	return time.Duration(int64(wait) - rand.Int64N(half+1))
+	return time.Duration(int64(wait) - Random.Int64N(half+1))
 }

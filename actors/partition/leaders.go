@@ -104,11 +104,19 @@ func (l *Leaders) Learn(group wal.GroupID, next *Leadership, from int32) (before
 // Forget removes a group whose partition is gone. Only the manager calls it.
 func (l *Leaders) Forget(group wal.GroupID) { l.groups.Delete(group) }
 
-// Each visits every group that something is known of until visit returns false, in no order.
+// Each visits every group that something is known of until visit returns false, in the order of their ids.
 func (l *Leaders) Each(visit func(wal.GroupID, *Leadership) bool) {
-	l.groups.Range(func(group, leadership any) bool {
-		return visit(group.(wal.GroupID), leadership.(*Leadership))
+	var all []wal.GroupID
+	l.groups.Range(func(group, _ any) bool {
+		all = append(all, group.(wal.GroupID))
+		return true
 	})
+	slices.Sort(all)
+	for _, group := range all {
+		if leadership, known := l.groups.Load(group); known && !visit(group, leadership.(*Leadership)) {
+			return
+		}
+	}
 }
 
 // Newest returns the better of what a replica on this node knows itself and what is known of its group: the

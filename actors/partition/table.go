@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/chronik-go/chronik/actors/metadata/image"
@@ -69,7 +71,17 @@ func (t *Table) Drop(topic *Topic) {
 	t.byName.CompareAndDelete(topic.Name, topic)
 }
 
-// Each visits every topic until visit returns false, in no order.
+// Each visits every topic until visit returns false, in the order of their names.
 func (t *Table) Each(visit func(*Topic) bool) {
-	t.byName.Range(func(_, topic any) bool { return visit(topic.(*Topic)) })
+	var all []*Topic
+	t.byName.Range(func(_, topic any) bool {
+		all = append(all, topic.(*Topic))
+		return true
+	})
+	slices.SortFunc(all, func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
+	for _, topic := range all {
+		if !visit(topic) {
+			return
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"cmp"
+
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -13,6 +15,10 @@ const maxWaiters = 100_000
 type waiterKey struct {
 	id    string
 	token uint64
+}
+
+func (k waiterKey) compare(other waiterKey) int {
+	return cmp.Or(cmp.Compare(k.id, other.id), cmp.Compare(k.token, other.token))
 }
 
 // waiter is one fetch that waits for the high watermark, or the last stable offset, to pass an offset.
@@ -47,7 +53,7 @@ func (w *waiters) remove(m Unwait) {
 // passed removes and wakes everybody who waits for an offset that he can see by now, in a log with that end
 // and that last stable offset.
 func (w *waiters) passed(end, stable protocol.Offset) {
-	for key, one := range w.all {
+	for key, one := range kit.InOrderOf(w.all, waiterKey.compare) {
 		if one.offset < stable || !one.stable && one.offset < end {
 			delete(w.all, key)
 			one.replyTo.Tell(Woken{Token: key.token})
@@ -58,7 +64,7 @@ func (w *waiters) passed(end, stable protocol.Offset) {
 
 // wakeAll removes and wakes everybody.
 func (w *waiters) wakeAll() {
-	for key, one := range w.all {
+	for key, one := range kit.InOrderOf(w.all, waiterKey.compare) {
 		one.replyTo.Tell(Woken{Token: key.token})
 	}
 	w.all = nil

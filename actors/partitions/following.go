@@ -81,7 +81,7 @@ func (a *Actor) reconcile(c *kit.Context) {
 	for topic := range a.image.Topics() {
 		delete(gone, topic.ID)
 	}
-	for id := range gone {
+	for id := range kit.InOrderOf(gone, image.TopicID.Compare) {
 		a.remove(c, id)
 	}
 	for topic := range a.image.Topics() {

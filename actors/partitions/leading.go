@@ -160,7 +160,7 @@ func (a *Actor) alive(node int32) bool {
 // onAnnounce sends the news that have gathered to all nodes. One that is down gets everything when it is up.
 func (a *Actor) onAnnounce() {
 	changes := make([]leadershipChange, 0, len(a.news))
-	for id := range a.news {
+	for id := range kit.InOrder(a.news) {
 		if change, tell := changeOf(id, a.options.Leaders.Of(id), a.options.NodeID); tell {
 			changes = append(changes, change)
 		}

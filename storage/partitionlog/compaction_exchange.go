@@ -3,6 +3,7 @@ package partitionlog
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -211,7 +212,8 @@ func (g *cleaning) complete() error {
 	if g.aborts {
 		contents[suffixTxn] = g.index.aborted // even if none is left: the file of the old segment must not stay
 	}
-	for suffix, data := range contents {
+	for _, suffix := range slices.Sorted(maps.Keys(contents)) {
+		data := contents[suffix]
 		var file vfs.File
 		err := f.whileOwner(func() (err error) {
 			file, err = f.fs.Create(f.path(fileName(base, suffix) + suffixCleaned))

@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/chronik-go/chronik/protocol"
@@ -300,7 +301,7 @@ func (o *opening) clearOthers() error {
 	if o.how == Rebuild {
 		return o.keepOthers()
 	}
-	for name := range o.named {
+	for _, name := range slices.Sorted(maps.Keys(o.named)) {
 		if !isTemporary(name) && !o.isStray(name) {
 			continue
 		}

@@ -1,6 +1,8 @@
 package classic
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -155,7 +157,7 @@ func (g *Group) onSyncExpired(now time.Time) {
 	if g.state != CompletingRebalance && g.state != Stable || len(g.unsynced) == 0 {
 		return
 	}
-	for id := range g.unsynced {
+	for _, id := range slices.Sorted(maps.Keys(g.unsynced)) {
 		if m := g.index[id]; m != nil {
 			g.remove(m, protocol.UnknownMemberID)
 		}

@@ -211,7 +211,7 @@ func (a *Actor) publish() {
 
 // onStopping tells those who wait to look for the coordinator again.
 func (a *Actor) onStopping() {
-	for _, to := range a.asks {
+	for _, to := range kit.InOrder(a.asks) {
 		to.replyTo.Tell(coordinators.Answered{Token: to.token, Code: protocol.NotCoordinator})
 	}
 	a.asks = nil

@@ -153,7 +153,7 @@ func (a *Actor) onAsk(c *kit.Context, m consumers.Ask) {
 }
 
 func (a *Actor) tellAll(message any) {
-	for _, one := range a.groups {
+	for _, one := range kit.InOrder(a.groups) {
 		one.address.Tell(message)
 	}
 }
@@ -182,7 +182,7 @@ func (a *Actor) onList(m List) {
 		return
 	}
 	answer := Listed{Token: m.Token}
-	for _, one := range a.groups {
+	for _, one := range kit.InOrder(a.groups) {
 		if summary := one.listing.Load(); summary != nil && summary.State != "Dead" {
 			answer.Groups = append(answer.Groups, summary)
 		}

@@ -73,7 +73,7 @@ func (m *markers) opened(producer int64, group string, last int64) {
 // ended takes note of a marker and returns the groups that it concerns.
 func (m *markers) ended(producer, at int64) []string {
 	var concerned []string
-	for group, last := range m.open[producer] {
+	for group, last := range kit.InOrder(m.open[producer]) {
 		if last < at {
 			concerned = append(concerned, group)
 			delete(m.open[producer], group)

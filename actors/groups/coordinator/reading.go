@@ -65,7 +65,7 @@ func (a *Actor) onReadOn(c *kit.Context) {
 	}
 	a.markers.from(r.end)
 	a.markers.watched = false
-	for id, state := range r.found {
+	for id, state := range kit.InOrder(r.found) {
 		if !state.Empty() {
 			a.spawn(c, id, *state)
 		}

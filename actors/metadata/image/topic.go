@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -39,6 +40,9 @@ func ParseTopicID(text string) (TopicID, error) {
 	}
 	return TopicID(data), nil
 }
+
+// Compare orders ids by their bytes.
+func (id TopicID) Compare(other TopicID) int { return bytes.Compare(id[:], other[:]) }
 
 // IsZero tells whether this is "no id".
 func (id TopicID) IsZero() bool { return id == TopicID{} }

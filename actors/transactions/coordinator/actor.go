@@ -165,7 +165,7 @@ func (a *Actor) reply(answers []answer) {
 
 // onStopping tells those who wait to look for the coordinator again.
 func (a *Actor) onStopping() {
-	for _, m := range a.asks {
+	for _, m := range kit.InOrder(a.asks) {
 		m.Answer(protocol.NotCoordinator, nil)
 	}
 	a.asks = nil

@@ -297,8 +297,8 @@ func (c *core) retry(now time.Time) {
 
 // abortLate aborts the transactions that have taken too long.
 func (c *core) abortLate(now time.Time) {
-	for id, t := range c.transactions {
-		if t.TimedOut(now) {
+	for _, id := range slices.Sorted(maps.Keys(c.transactions)) {
+		if t := c.transactions[id]; t != nil && t.TimedOut(now) {
 			c.handle(now, request{id: id, body: abort{}}, transaction.NoProducerID)
 		}
 	}
@@ -306,7 +306,8 @@ func (c *core) abortLate(now time.Time) {
 
 // expire removes the ids that nobody has used for long.
 func (c *core) expire(now time.Time) {
-	for id, t := range c.transactions {
+	for _, id := range slices.Sorted(maps.Keys(c.transactions)) {
+		t := c.transactions[id]
 		if step := t.Expire(now, c.settings.Retention); step.Write {
 			c.give(request{id: id}, t, step)
 		}
@@ -316,7 +317,8 @@ func (c *core) expire(now time.Time) {
 // list returns what a list shows of the ids.
 func (c *core) list(keep func(*Summary) bool) []Summary {
 	var found []Summary
-	for id, t := range c.transactions {
+	for _, id := range slices.Sorted(maps.Keys(c.transactions)) {
+		t := c.transactions[id]
 		r := t.Record()
 		one := Summary{ID: id, ProducerID: r.Producer.ID, State: r.State, Started: r.Started}
 		if t.Recorded() && keep(&one) {

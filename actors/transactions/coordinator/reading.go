@@ -57,7 +57,7 @@ func (a *Actor) onReadOn(c *kit.Context) {
 // lost, and an operator has to end the transaction.
 func (a *Actor) load(c *kit.Context, r *reading) {
 	a.reading = nil
-	for id, value := range r.found {
+	for id, value := range kit.InOrder(r.found) {
 		record, err := records.Read(value)
 		if err != nil {
 			c.Log().Error().Err(err).Str("id", id).Msg("record of a transactional id is not understood and left out")
