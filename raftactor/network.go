@@ -63,6 +63,7 @@ func (h *host) serve(c *kit.Context) {
 	maps.Copy(services, config.Services)
 	config.Services, config.Peers = services, h.config.Network.Peers
 	config.Events, config.Deliver, config.CatchUp = c.Self(), h.route(c.Self()), h.share
+	config.Share = h.ask
 	c.Spawn(server.Name, server.Spec(config))
 }
 
@@ -73,7 +74,7 @@ func (h *host) onBound(c *kit.Context, m server.Bound) {
 		return
 	}
 	h.network.bound = m.Addr
-	for node := range h.network.wanted {
+	for node := range kit.InOrder(h.network.wanted) {
 		h.connect(c, node)
 	}
 }
@@ -112,7 +113,7 @@ func (h *host) setPeers(c *kit.Context, m SetPeers) {
 		h.network.wanted[peer.Node] = peer.Address
 		h.connect(c, peer.Node)
 	}
-	for node := range h.network.wanted {
+	for node := range kit.InOrder(h.network.wanted) {
 		if !known[node] && !h.network.fixed[node] {
 			delete(h.network.wanted, node)
 			c.Stop(c.Self().Child(link.Name(node)))
@@ -142,7 +143,7 @@ func (h *host) onDown(m link.Down) {
 
 // nodeChanged tells the groups that have peers, and those of which that is not known yet.
 func (h *host) nodeChanged(node int32) {
-	for _, u := range h.units {
+	for _, u := range kit.InOrder(h.units) {
 		if u.state == Running && (u.status.View().Peers > 0 || len(u.spec.Voters) != 1) {
 			u.address.Tell(group.NodeChanged{Node: node})
 		}
@@ -247,4 +248,12 @@ func (h *host) fetch() catchup.Open {
 		return nil
 	}
 	return h.config.Network.Peers.CatchUp
+}
+
+// pull is the same for a network that has a Transport; nil otherwise.
+func (h *host) pull() catchup.Pull {
+	if h.config.Network == nil || !h.config.Network.Peers.HasTransport() {
+		return nil
+	}
+	return h.config.Network.Peers.Pull
 }

@@ -29,14 +29,10 @@ func (h *host) route(self kit.Address) func(int32, wal.GroupID, []*raftpb.Messag
 // share returns the state of a group's machine for a replica elsewhere. The machine is asked by a message,
 // and the goroutine of the peer's request waits for the answer.
 func (h *host) share(ctx context.Context, _ int32, id wal.GroupID, have []byte) (applier.Source, error) {
-	core, found := h.routes.find(id)
-	if !found {
-		return nil, fmt.Errorf("group %d does not run on this node", id)
-	}
 	answers := make(chan applier.Shared, 1)
-	core.Tell(applier.Share{Have: have, ReplyTo: kit.AddressFor("share", func(message any) {
+	h.ask(id, have, kit.AddressFor("share", func(message any) {
 		answers <- message.(applier.Shared) // there is only one
-	})})
+	}))
 	select {
 	case m := <-answers:
 		if m.Err != nil {
@@ -55,4 +51,14 @@ func closeLate(answers <-chan applier.Shared) {
 	if m := <-answers; m.Source != nil {
 		m.Source.Close()
 	}
+}
+
+// ask has the machine of a group answer with applier.Shared.
+func (h *host) ask(id wal.GroupID, have []byte, replyTo kit.Address) {
+	core, found := h.routes.find(id)
+	if !found {
+		replyTo.Tell(applier.Shared{Err: fmt.Errorf("group %d does not run on this node", id)})
+		return
+	}
+	core.Tell(applier.Share{Have: have, ReplyTo: replyTo})
 }

@@ -3,7 +3,6 @@ package broker
 import (
 	"crypto/tls"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/chronik-go/chronik/actors/admin"
@@ -43,11 +42,11 @@ func (a *Actor) joinNetwork() error {
 	one.self = link.NewSelf(link.Hello{
 		Node: settings.NodeID, Directory: a.storage.Dir.ID(), Cluster: a.storage.Dir.ClusterID(),
 		State: a.state(), Raft: settings.Advertise.Raft, Build: admin.ReadBuild().Version,
-		Feature: link.Feature, Instance: rand.Uint64(),
+		Feature: link.Feature, Instance: kit.Random.Uint64(),
 	})
 	one.peers = link.NewPeers(one.self, link.Options{
 		Queue: int64(settings.Limits.PeerQueue), Silence: settings.Limits.PeerSilence,
-		TLS: one.tls, Metrics: a.options.Registry, Dial: a.options.dial(),
+		TLS: one.tls, Metrics: a.options.Registry, Dial: a.options.dial(), Transport: a.options.Transport,
 	})
 	a.cluster = one
 	return nil
@@ -76,7 +75,7 @@ func (a *Actor) network(c *kit.Context) *raftactor.Network {
 		Peers: a.cluster.peers, Nodes: a.cluster.nodes, Fetches: int64(settings.Limits.Catchups),
 		Server: server.Config{
 			Listen: a.options.listen(), Address: settings.Bind.Raft, Self: a.cluster.self, TLS: a.cluster.tls,
-			Log:   a.options.Log,
+			Transport: a.options.Transport, Log: a.options.Log,
 			Known: a.known(), Rate: int(settings.Limits.CatchupRate), CatchUps: int(settings.Limits.Catchups),
 			Services: map[link.Service]kit.Address{
 				link.ServiceMetadata: c.Self().Child(nameMetadata),

@@ -9,6 +9,8 @@ import (
 
 	"github.com/chronik-go/chronik/actors/config"
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/raftactor/link"
+	"github.com/chronik-go/chronik/raftactor/link/server"
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
@@ -24,6 +26,9 @@ type Options struct {
 	Metrics prometheus.Registerer
 	Clock   kit.Clock // of the actors; nil: the machine's. Sockets and disks keep the machine's time
 	Network Network   // nil: TCP
+	// Transport is how the node speaks with the others, in the place of gRPC over Network. It is for
+	// simulations.
+	Transport Transport
 	// Trace sees each message right before it is handled, in the turn of the actor. It is for tests.
 	Trace func(who kit.Address, message any)
 	// Faults makes actors fail on purpose; nil: none, unless the configuration has admin.faults.
@@ -35,6 +40,12 @@ type Options struct {
 type Network interface {
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Transport connects the nodes of a cluster, in both directions.
+type Transport interface {
+	link.Transport
+	server.Transport
 }
 
 // Option changes one of the Options.

@@ -60,6 +60,13 @@ type Sharer interface {
 	Restored() (machine []byte, err error)
 }
 
+// Stream is a Source that calls back: the pieces of a state and its end come to functions, no more pieces
+// than were asked for.
+type Stream interface {
+	More() // allows another piece
+	Close()
+}
+
 // Source reads the state of a machine in pieces. It has one reader, on any goroutine.
 type Source interface {
 	// Next returns the next piece, which belongs to the caller, or io.EOF after the last one.

@@ -14,11 +14,18 @@ import (
 // wait for the network.
 type Open func(ctx context.Context, node int32, group wal.GroupID, have []byte) (applier.Source, error)
 
+// Pull is an Open that does not wait: the pieces come to arrived, as many as the Stream is asked for, and
+// their end, with nil or the reason why there are no more, to ended.
+type Pull func(
+	node int32, group wal.GroupID, have []byte, arrived func([]byte), ended func(error),
+) applier.Stream
+
 // Config is what the actor begins with.
 type Config struct {
 	Group   wal.GroupID
 	From    int32 // node
 	Open    Open
+	Pull    Pull // instead of Open, if it is not nil
 	Applier kit.Address
 	Slots   *kit.Budget // one unit for each state that the node fetches at once
 }
@@ -47,7 +54,7 @@ func Spec(config Config) kit.Spec {
 type Actor struct {
 	config  Config
 	slot    bool // held
-	stream  *stream
+	stream  applier.Stream
 	head    head
 	pieces  int // that have been handed to the machine
 	taken   int // and that it has taken
@@ -92,7 +99,16 @@ func (a *Actor) onHeld(c *kit.Context, m applier.Held) {
 		a.settle(c, Done{Err: m.Err})
 		return
 	}
-	a.stream = startReading(a.config, m.Have, c.Self())
+	if a.config.Pull == nil {
+		a.stream = startReading(a.config, m.Have, c.Self())
+		return
+	}
+	self := c.Self()
+	a.stream = a.config.Pull(a.config.From, a.config.Group, m.Have,
+		func(piece []byte) { self.Tell(arrived{piece}) }, func(err error) { self.Tell(ended{err}) })
+	for range window {
+		a.stream.More()
+	}
 }
 
 func (a *Actor) onArrived(c *kit.Context, m arrived) {
@@ -101,7 +117,7 @@ func (a *Actor) onArrived(c *kit.Context, m arrived) {
 			a.settle(c, Done{Err: err})
 			return
 		}
-		a.stream.more()
+		a.stream.More()
 		return
 	}
 	a.config.Applier.Tell(applier.Take{
@@ -116,7 +132,7 @@ func (a *Actor) onTaken(c *kit.Context, m applier.Taken) {
 		return
 	}
 	a.taken++
-	a.stream.more()
+	a.stream.More()
 	a.maybeFinish(c)
 }
 
@@ -156,7 +172,7 @@ func (a *Actor) settle(c *kit.Context, d Done) {
 
 func (a *Actor) close() {
 	if a.stream != nil {
-		a.stream.close()
+		a.stream.Close()
 	}
 	if a.slot {
 		a.config.Slots.Release(1)

@@ -20,16 +20,17 @@ func startReading(config Config, have []byte, actor kit.Address) *stream {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &stream{cancel: cancel, credits: make(chan struct{}, window)}
 	for range window {
-		s.more()
+		s.More()
 	}
 	go s.run(ctx, config, have, actor)
 	return s
 }
 
-// more allows another piece.
-func (s *stream) more() { s.credits <- struct{}{} }
+// More implements applier.Stream.
+func (s *stream) More() { s.credits <- struct{}{} }
 
-func (s *stream) close() { s.cancel() }
+// Close implements applier.Stream.
+func (s *stream) Close() { s.cancel() }
 
 func (s *stream) run(ctx context.Context, config Config, have []byte, actor kit.Address) {
 	defer func() {

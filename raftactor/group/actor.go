@@ -31,6 +31,7 @@ type Config struct {
 	NodeOf func(replica uint64) int32
 	Alive  func(node int32) bool
 	Fetch  catchup.Open // nil: there is nobody to fetch from
+	Pull   catchup.Pull // instead of Fetch, if it is not nil
 	Slots  *kit.Budget
 	Tails  *TailBudget
 	// Wanted keeps the membership that should be over the lives of the unit.

@@ -82,14 +82,14 @@ func (a *Actor) performMembership(c *kit.Context, effects *Effects) {
 
 // catchUp fetches the state of another replica, unless a fetch that is given up is still ending.
 func (a *Actor) catchUp(c *kit.Context, m CatchUp) {
-	if a.config.Fetch == nil || !a.catchup.IsZero() {
+	if a.config.Fetch == nil && a.config.Pull == nil || !a.catchup.IsZero() {
 		a.core.CatchUpFailed()
 		return
 	}
 	c.Log().Info().Str("group", a.config.Name).Uint64("from", m.From).Msg("replica fetches what it misses")
 	a.catchup = c.Spawn("catchup", catchup.Spec(catchup.Config{
 		Group: a.config.Group, From: a.config.NodeOf(m.From), Open: a.config.Fetch,
-		Applier: a.applier, Slots: a.config.Slots,
+		Pull: a.config.Pull, Applier: a.applier, Slots: a.config.Slots,
 	}))
 }
 

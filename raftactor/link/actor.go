@@ -120,13 +120,18 @@ func (a *Actor) dial(c *kit.Context) {
 	if a.address == "" {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	a.abandon, a.dialing, a.dialed, a.again = cancel, true, c.Now(), false
+	a.dialing, a.dialed, a.again = true, c.Now(), false
 	a.peer.phase.Store(Dialing)
 	d := &dialer{
 		attempt: a.attempt, node: a.config.Node, address: a.address,
 		peers: a.config.Peers, peer: a.peer, to: c.Self(),
 	}
+	if transport := a.config.Peers.options.Transport; transport != nil {
+		a.abandon = d.over(transport)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.abandon = cancel
 	go d.run(ctx)
 }
 

@@ -67,10 +67,8 @@ func (d *dialer) serve(parent context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &session{
-		attempt: d.attempt, hello: *welcome, done: ctx.Done(), cancel: cancel, born: time.Now(),
-		control: wire.NewOutbox(controlQueue), bulk: wire.NewOutbox(d.peers.options.Queue),
-	}
+	s := d.session(*welcome, cancel, time.Now)
+	s.done = ctx.Done()
 	s.watch = newWatch(s, d.peers.options.Silence)
 	defer s.watch.stop()
 	d.to.Tell(opened{attempt: d.attempt, session: s})
@@ -103,9 +101,7 @@ func (d *dialer) greet(ctx context.Context, conn *connection) (
 	if err != nil {
 		return nil, nil, nil, plain(err)
 	}
-	hello := d.peers.self.Hello()
-	greet := wire.Item{Kind: wire.Greet, Hello: &hello, Number: d.peers.dials.Add(1)}
-	if err := control.SendMsg(&wire.Frame{Items: []wire.Item{greet}}); err != nil {
+	if err := control.SendMsg(&wire.Frame{Items: []wire.Item{d.hello()}}); err != nil {
 		return nil, nil, nil, plain(err)
 	}
 	var answer wire.Frame
@@ -126,6 +122,12 @@ func (d *dialer) greet(ctx context.Context, conn *connection) (
 	return control, bulk, welcome, nil
 }
 
+// hello returns what is said first.
+func (d *dialer) hello() wire.Item {
+	hello := d.peers.self.Hello()
+	return wire.Item{Kind: wire.Greet, Hello: &hello, Number: d.peers.dials.Add(1)}
+}
+
 // welcome judges the answer to the hello.
 func (d *dialer) welcome(answer []wire.Item) (*Hello, uint64, error) {
 	switch {
@@ -143,6 +145,14 @@ func (d *dialer) welcome(answer []wire.Item) (*Hello, uint64, error) {
 			"answers: correct [[peers]], or the node_id there", d.address, d.node, hello.Node)}
 	}
 	return hello, answer[0].Number, nil
+}
+
+// session returns what is known of a connection whose hello was answered well.
+func (d *dialer) session(hello Hello, cancel context.CancelCauseFunc, now func() time.Time) *session {
+	return &session{
+		attempt: d.attempt, hello: hello, cancel: cancel, now: now, born: now(),
+		control: wire.NewOutbox(controlQueue), bulk: wire.NewOutbox(d.peers.options.Queue),
+	}
 }
 
 // follow ends a source when the link to its node goes down: pings on the link are what tells a frozen node.

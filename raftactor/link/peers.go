@@ -25,6 +25,8 @@ type Options struct {
 	Metrics prometheus.Registerer // nil: no metrics
 	// Dial connects to a peer; nil: TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transport connects nodes in the place of gRPC; nil: there is none.
+	Transport Transport
 }
 
 // Defaults of Options.

@@ -24,7 +24,7 @@ func (r *reader) run(stream grpc.ClientStream) error {
 		case err != nil:
 			return plain(err)
 		}
-		now := time.Since(r.session.born)
+		now := r.session.age()
 		r.session.watch.heard(now)
 		r.peer.bytesReceived.Add(uint64(frame.Size))
 		for i := range frame.Items {
@@ -64,7 +64,7 @@ func (p *Peers) Heard(node int32, number uint64) {
 	if s == nil {
 		return
 	}
-	now := time.Since(s.born)
+	now := s.age()
 	if sent := time.Duration(number); sent <= now && now-sent < p.options.Silence {
 		s.watch.heard(now)
 	}
@@ -72,7 +72,7 @@ func (p *Peers) Heard(node int32, number uint64) {
 
 // ping returns a ping with the time, which comes back.
 func (s *session) ping() wire.Item {
-	return wire.Item{Kind: wire.Ping, Number: uint64(time.Since(s.born))}
+	return wire.Item{Kind: wire.Ping, Number: uint64(s.age())}
 }
 
 // watch ends a session whose peer is silent: if nothing has come for the limit, and still nothing in the last
@@ -81,7 +81,7 @@ func (s *session) ping() wire.Item {
 type watch struct {
 	session *session
 	limit   time.Duration
-	timer   *time.Timer
+	timer   *time.Timer  // nil: somebody else looks
 	last    atomic.Int64 // when something arrived last, in nanoseconds since the session was born
 	warned  atomic.Bool  // the timer has gone off since then
 }
@@ -98,14 +98,20 @@ func newWatch(s *session, limit time.Duration) *watch {
 
 func (w *watch) heard(now time.Duration) {
 	w.last.Store(int64(now))
+	if w.timer == nil {
+		return
+	}
 	w.warned.Store(false)
 	w.timer.Reset(w.limit - w.grace())
 }
 
 func (w *watch) stop() { w.timer.Stop() }
 
+// quiet returns for how long nothing has come.
+func (w *watch) quiet() time.Duration { return w.session.age() - time.Duration(w.last.Load()) }
+
 func (w *watch) check() {
-	quiet := time.Since(w.session.born) - time.Duration(w.last.Load())
+	quiet := w.quiet()
 	switch {
 	case !w.warned.Swap(true):
 		w.timer.Reset(max(w.grace(), w.limit-quiet))

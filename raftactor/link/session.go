@@ -14,15 +14,19 @@ const controlQueue = 16 << 20
 // session is a connection whose hello was answered well, until it ends.
 type session struct {
 	attempt uint64
-	hello   Hello // of the peer
-	done    <-chan struct{}
+	hello   Hello           // of the peer
+	done    <-chan struct{} // nil over a Transport
 	cancel  context.CancelCauseFunc
 
 	control, bulk *wire.Outbox
 
+	now   func() time.Time
 	born  time.Time
 	watch *watch
 }
+
+// age returns how long there has been the session.
+func (s *session) age() time.Duration { return s.now().Sub(s.born) }
 
 // close ends the connection. It returns how many items were not sent.
 func (s *session) close(err error) int {

@@ -38,6 +38,7 @@ type Actor struct {
 	config  Config
 	server  *grpc.Server // nil if the address could not be bound
 	handler *handler
+	door    *Door // instead of server, with a Transport
 }
 
 // Receive implements kit.Actor.
@@ -54,6 +55,10 @@ func (a *Actor) Receive(c *kit.Context) {
 
 // onStarted binds the address, which is immediate, and serves.
 func (a *Actor) onStarted(c *kit.Context) {
+	if a.config.Transport != nil {
+		a.onDoor(c)
+		return
+	}
 	listen := a.config.Listen
 	if listen == nil {
 		listen = (&net.ListenConfig{}).Listen
@@ -90,8 +95,11 @@ func (a *Actor) serverOptions() []grpc.ServerOption {
 // onStopping closes all connections and waits for the goroutines of the streams, which end at once but for
 // a Config.CatchUp that is under way.
 func (a *Actor) onStopping() {
-	if a.server != nil {
+	switch {
+	case a.server != nil:
 		a.server.Stop()
 		a.handler.join()
+	case a.door != nil:
+		a.config.Transport.Shut(a.door)
 	}
 }

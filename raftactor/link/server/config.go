@@ -23,7 +23,10 @@ const (
 // Config says how to serve the peers of this node.
 type Config struct {
 	// Listen opens the address; nil: TCP.
-	Listen  func(ctx context.Context, network, address string) (net.Listener, error)
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	// Transport is how peers come in the place of gRPC; nil: over gRPC.
+	Transport Transport
+
 	Address string // host:port to listen at; port 0 takes a free one
 	Self    *link.Self
 	Peers   *link.Peers // the links the other way, which take pongs along; nil: every ping is answered by itself
@@ -42,6 +45,8 @@ type Config struct {
 	// CatchUp returns what a replica on the node lacks that has have. Called on a goroutine that serves only
 	// this; it may wait until ctx ends. nil: there is nothing here to be had.
 	CatchUp func(ctx context.Context, from int32, group wal.GroupID, have []byte) (applier.Source, error)
+	// Share is CatchUp for a Transport: it answers with applier.Shared and does not wait.
+	Share func(group wal.GroupID, have []byte, replyTo kit.Address)
 	// Rate bounds what all sources together send, in bytes per second; 0 for DefaultRate.
 	Rate int
 	// CatchUps bounds how many sources are read at once; 0 for DefaultCatchUps.

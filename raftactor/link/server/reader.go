@@ -58,7 +58,7 @@ func (s *shared) SendMsg(m any) error {
 
 // trySend sends unless somebody else does so at the moment.
 func (s *shared) trySend(m any) (sent bool, err error) {
-	if !s.mu.TryLock() {
+	if s.stream == nil || !s.mu.TryLock() {
 		return false, nil
 	}
 	defer s.mu.Unlock()

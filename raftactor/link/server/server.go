@@ -93,28 +93,38 @@ func (h *handler) Control(stream grpc.ServerStream) error {
 	if err != nil {
 		return err
 	}
-	hello := greet.Hello
-	if err := h.check(hello); err != nil {
-		h.refuse(hello.Node, err)
-		return stream.SendMsg(&wire.Frame{Items: []wire.Item{{Kind: wire.Refuse, Text: err.Error()}}})
-	}
-	if !h.admit(s, &greet) {
+	answer, admitted := h.welcome(s, &greet)
+	if !admitted && answer.Kind == 0 {
 		return errStale
 	}
-	defer h.leave(s)
-	self := h.config.Self.Hello()
-	welcome := wire.Frame{Items: []wire.Item{{Kind: wire.Welcome, Hello: &self, Number: s.number}}}
-	if err := stream.SendMsg(&welcome); err != nil {
+	if admitted {
+		defer h.leave(s)
+	}
+	if err := stream.SendMsg(&wire.Frame{Items: []wire.Item{answer}}); err != nil || !admitted {
 		return err
 	}
 	close(s.admitted)
-	h.config.Events.Tell(link.Greeted{Hello: *hello})
+	h.config.Events.Tell(link.Greeted{Hello: *greet.Hello})
 	err = s.outbox.Send(ctx, &s.stream, wire.Beat{}, func(int) {})
 	s.outbox.Close()
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
 	return err
+}
+
+// welcome returns the answer to a hello, and whether the session is the one of its node now. There is no
+// answer to one that was given up.
+func (h *handler) welcome(s *session, greet *wire.Item) (answer wire.Item, admitted bool) {
+	if err := h.check(greet.Hello); err != nil {
+		h.refuse(greet.Hello.Node, err)
+		return wire.Item{Kind: wire.Refuse, Text: err.Error()}, false
+	}
+	if !h.admit(s, greet) {
+		return wire.Item{}, false
+	}
+	self := h.config.Self.Hello()
+	return wire.Item{Kind: wire.Welcome, Hello: &self, Number: s.number}, true
 }
 
 // Bulk implements wire.Server. It reads on the handler's goroutine: when the session ends, the peer closes

@@ -19,6 +19,7 @@ const batch = 512 << 10
 type Outbox struct {
 	limit int64
 	wake  chan struct{} // has a token while there may be something to send
+	call  func()        // instead of wake; nil: there is a goroutine that sends
 
 	mu     sync.Mutex
 	items  []Item
@@ -75,7 +76,26 @@ func (o *Outbox) fits(size int64) bool {
 	return !o.closed && (o.bytes == 0 || o.bytes+size <= o.limit)
 }
 
+// Notify has a function called whenever something was added, for those who send without a goroutine. It comes
+// before anything is added.
+func (o *Outbox) Notify(call func()) { o.call = call }
+
+// Take returns what waits, as if it were sent.
+func (o *Outbox) Take() []Item {
+	items := o.take(nil)
+	size := int64(0)
+	for i := range items {
+		size += int64(items[i].size())
+	}
+	o.sent(size)
+	return items
+}
+
 func (o *Outbox) signal() {
+	if o.call != nil {
+		o.call()
+		return
+	}
 	select {
 	case o.wake <- struct{}{}:
 	default:
