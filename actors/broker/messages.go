@@ -98,6 +98,7 @@ type LeaderChanged struct {
 type (
 	Produce   = local.Produce
 	Produced  = local.Produced
+	Producer  = local.Producer
 	Request   = local.Request
 	Responded = local.Responded
 	Unwatch   = local.Unwatch

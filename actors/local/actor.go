@@ -31,6 +31,7 @@ type Actor struct {
 	open    map[uint64]*pending // by number
 	askers  map[string]uint64   // child of a request → its number
 	watches map[watchKey]kit.Address
+	held    map[string][]uint64 // of each transaction: a Produce that is being verified, and those behind it
 }
 
 // pending is a request that waits for its child.
@@ -39,6 +40,7 @@ type pending struct {
 	request Request
 	cost    int64 // of the budget
 	child   kit.Address
+	writing *writing // of a produce
 }
 
 // watchKey names a Watch.
@@ -61,7 +63,7 @@ func Spec(options Options) kit.Spec {
 				},
 				client: request.Client{ID: clientID, Host: clientID, Listener: options.Listener},
 				open:   make(map[uint64]*pending), askers: make(map[string]uint64),
-				watches: make(map[watchKey]kit.Address),
+				watches: make(map[watchKey]kit.Address), held: make(map[string][]uint64),
 			}
 		},
 		Log: options.Log,
@@ -83,12 +85,14 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.watches[watchKey{m.ReplyTo.ID(), m.Token}].Tell(m)
 	case Unwatch:
 		a.onUnwatch(c, watchKey{m.ReplyTo.ID(), m.Token})
+	case write.Verified:
+		a.onVerified(c, m)
 	case write.Done:
-		a.onWritten(m)
+		a.onWritten(c, m)
 	case request.Done:
 		a.onCalled(m)
 	case kit.ChildFailed:
-		a.onChildFailed(m)
+		a.onChildFailed(c, m)
 	case kit.Terminated:
 		a.onTerminated(m)
 	case kit.Stopping:
@@ -117,8 +121,11 @@ func (a *Actor) onUnwatch(c *kit.Context, key watchKey) {
 }
 
 // onChildFailed answers in the place of a child that panicked. A pull answers for itself.
-func (a *Actor) onChildFailed(m kit.ChildFailed) {
+func (a *Actor) onChildFailed(c *kit.Context, m kit.ChildFailed) {
 	if number, known := a.askers[m.Who.ID()]; known {
+		if one := a.open[number]; one.writing != nil {
+			defer a.unhold(c, one.produce.transaction(), number)
+		}
 		a.refuse(number, fmt.Errorf("request failed: %w", kit.ErrStopped))
 	}
 }
@@ -160,7 +167,7 @@ func (a *Actor) refuse(number uint64, err error) {
 }
 
 func (a *Actor) onStopping() {
-	for number := range a.open {
+	for number := range kit.InOrder(a.open) {
 		a.refuse(number, kit.ErrStopped)
 	}
 }

@@ -8,12 +8,14 @@
 //	loses     watches, whose askers are told, and what was under way: as a connection that breaks
 //	mailbox   one by one
 //	blocks    no
-//	receives  Produce, Request, Unwatch, pull.Fetch, pull.Watch, pull.Next, write.Done, request.Done
+//	receives  Produce, Request, Unwatch, pull.Fetch, pull.Watch, pull.Next, write.Verified,
+//	          write.Done, request.Done
 //	sends     Produced, Responded; group.Propose to the partitions; Fetched and Arrived in place of a pull
 //
 // A Produce takes the way of a client's produce request with acks=all: the same checks, the same actors, and
 // Produced comes when the records are on the disks of a majority. The appends of one sender are proposed in
-// the order in which they were told. A Request is any other request of Kafka's protocol.
+// the order in which they were told; those of a transaction wait while an earlier one of it is verified with
+// its coordinator. A Request is any other request of Kafka's protocol.
 //
 // The memory of the records comes out of the budget that all connections share; where there is no room the
 // answer is an error, at once.

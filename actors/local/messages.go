@@ -15,8 +15,19 @@ type Produce struct {
 	Partition int32
 	Records   []pull.Record // their Offset does not count; a zero Timestamp stands for now
 	Timeout   time.Duration // 0, and what is more than the node allows: limits.produce_time
+	Producer  *Producer     // nil: nobody notices if the records are sent twice
 	ReplyTo   kit.Address
 	Token     uint64 // comes back
+}
+
+// Producer makes a Produce idempotent, or a part of a transaction: a Request with InitProducerId gives ID and
+// Epoch, and Sequence is that of the first record, counted from 0 for each partition. A batch that is sent
+// again with its sequence is written once.
+type Producer struct {
+	ID              int64
+	Epoch           int16
+	Sequence        int32
+	TransactionalID string // "": no transaction
 }
 
 // Produced answers Produce. Without Err the records are durable on a majority and have the offsets from
