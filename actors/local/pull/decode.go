@@ -2,7 +2,9 @@ package pull
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -42,7 +44,10 @@ func decode(frame fetch.Frame, ask Fetch) Fetched {
 	got := Fetched{Next: ask.Offset, HighWatermark: p.HighWatermark, LogStart: p.LogStartOffset}
 	r := reading{ask: &ask, got: &got}
 	if ask.Committed {
-		r.aborted = p.AbortedTransactions
+		r.aborted = p.AbortedTransactions // in the order of their markers
+		slices.SortFunc(r.aborted, func(a, b kmsg.FetchResponseTopicPartitionAbortedTransaction) int {
+			return cmp.Compare(a.FirstOffset, b.FirstOffset)
+		})
 	}
 	got.Err = r.batches(p.RecordBatches)
 	return got
@@ -79,6 +84,9 @@ func (r *reading) batches(data []byte) error {
 		b, rest, err := batch.Split(data)
 		if err != nil {
 			return fmt.Errorf("take batches apart at offset %d: %w", r.got.Next, err)
+		}
+		if b == nil {
+			return nil // the reply has as many bytes as were asked for, and ends in the middle of a batch
 		}
 		data = rest
 		if r.visible(b) {
