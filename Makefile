@@ -2,7 +2,7 @@
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build run test faults lint fuzz interop bench bench-peers bench-short soak
+.PHONY: help build run test faults lint fuzz interop bench bench-peers bench-short sim soak
 
 PACKAGES := ./...
 # Tests that measure times while things fail: they run alone, one after the other, without the detector.
@@ -15,6 +15,7 @@ SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./actors/transaction
 RACE      = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null && echo -race)
 FUZZTIME ?= 20s
 SOAKTIME ?= 30m
+SIMTIME  ?= 1m
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -64,6 +65,10 @@ bench-peers: ## measure beside Apache Kafka and NATS JetStream; needs Java, Mave
 
 bench-short: ## one node beside the floor in a minute; fails when a ratio is grossly worse than it was
 	go run ./tests/bench/peers -short
+
+sim: ## simulate clusters in virtual time for SIMTIME (1m), with new seeds, and check that planted bugs are found
+	CHRONIK_SIM_TIME=$(SIMTIME) go test -timeout 0 -count=1 -v -run '^TestSoak$$' ./tests/sim
+	go test -timeout 0 -count=1 -v -tags simbugs -run '^TestPlanted' ./tests/sim | grep -v -- '--- PASS: .*/.*/\|=== RUN'
 
 soak: ## ten thousand crashes of actors, then crash, transaction and hostile-client runs for SOAKTIME (30m)
 	CHRONIK_CHAOS_CRASHES=10000 go test -timeout 0 -count=1 -v ./tests/chaos

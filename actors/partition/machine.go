@@ -3,6 +3,7 @@ package partition
 import (
 	"fmt"
 
+	"github.com/chronik-go/chronik/actors/kit/planted"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 	"github.com/chronik-go/chronik/raftactor/applier"
@@ -131,6 +132,9 @@ func (m *Machine) Lead(term uint64) applier.Preparer {
 			m.replica.Name(), term))
 	}
 	producers := m.log.Producers()
+	if planted.ForgetProducers {
+		producers = new(partitionlog.Producers)
+	}
 	m.replica.transactions.reset(producers)
 	return &Preparer{
 		epoch:     protocol.LeaderEpoch(term),

@@ -2,6 +2,9 @@ package group
 
 import (
 	"go.etcd.io/raft/v3"
+
+	"github.com/chronik-go/chronik/actors/kit/planted"
+	"github.com/chronik-go/chronik/raftactor/applier"
 )
 
 // noteRole takes over what a Ready says about role and term, and reports whether a leadership ended. The
@@ -22,6 +25,11 @@ func (c *Core) noteRole(rd raft.Ready) (lost bool) {
 		c.out.StopFetch, c.install.running = c.install.running, false // a leader has everything
 		c.insync.lead(c.replica)
 		c.want.open, c.want.proposed = len(c.want.Voters) > 0, 0
+		if planted.StampEarly && c.handed > 0 && c.handed == c.applied {
+			c.leadSent = c.term
+			early := applier.Apply{Index: c.applied, Term: c.caughtUp.appliedTerm, Lead: c.term}
+			c.out.Applies = append(c.out.Applies, early)
+		}
 	} else {
 		c.insync.follow()
 	}

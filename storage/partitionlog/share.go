@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/chronik-go/chronik/actors/kit/planted"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 )
@@ -41,6 +42,9 @@ func (l *Log) Share(have []byte) (*Source, error) {
 	}
 	if err := s.admit(h); err != nil {
 		return nil, fmt.Errorf("share %s: %w", l.files.dir, err)
+	}
+	if planted.ShortRange && s.header.end > h.end+1 {
+		s.header.end--
 	}
 	s.next = min(max(h.end, l.start), l.end)
 	return s, nil

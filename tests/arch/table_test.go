@@ -43,6 +43,7 @@ var ladder = [][]string{
 	{"storage/wal", "storage/partitionlog", "storage/datadir"},
 	{"storage/vfs"},
 	{"actors/kit"},
+	{"actors/kit/planted"},
 	{"actors/memnet"},
 	{"protocol/batch"},
 	{"protocol"},
