@@ -41,6 +41,7 @@ func TestCompactionKilled(t *testing.T) {
 	c.StartAll()
 	client := c.Client(c.Node(1), kgo.SeedBrokers(c.Seeds()...), kgo.DefaultProduceTopic(changes),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytes(64<<10), kgo.MaxBufferedRecords(20_000), kgo.ProducerLinger(5*time.Millisecond))
 	err := topics.CreateReplicated(t.Context(), client, changes, changePartitions, 3, map[string]string{
 		"min.insync.replicas": "2", "cleanup.policy": "compact", "internal.segment.bytes": "1000000",
