@@ -140,7 +140,9 @@ func TestKillsDuringCompactionLoseNoKey(t *testing.T) {
 	stop()
 	least := r.checkChangelog(l)
 	settled := func() bool { return compactions.Load() > 0 && least < l.total/2 }
-	for deadline := time.Now().Add(2 * patience); !settled() && time.Now().Before(deadline); {
+	// The more rounds, the more is left to compact, and to read to see that it is.
+	within := 2*patience + time.Duration(rounds)*2*time.Second
+	for deadline := time.Now().Add(within); !settled() && time.Now().Before(deadline); {
 		least = r.checkChangelog(l)
 	}
 	if !settled() {
