@@ -49,7 +49,9 @@ func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
 	return removeDirectory(fs, to)
 }
 
-func deletedName(dir string, mark uint32) string { return fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted) }
+func deletedName(dir string, mark uint32) string {
+	return fmt.Sprintf("%s.%08x%s", dir, mark, suffixDeleted)
+}
 
 // RemoveDeleted removes what is left of deleted partitions under the directory that holds the partitions. It
 // is called once, before any of them is opened.
