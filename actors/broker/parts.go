@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chronik-go/chronik/actors/admin"
 	"github.com/chronik-go/chronik/actors/cleaner"
@@ -75,6 +76,10 @@ func (a *Actor) prepare(c *kit.Context) error {
 	return nil
 }
 
+// returnTime is how long clients are told of a node that has ended: as long as the session of a broker with
+// Kafka (broker.session.timeout.ms).
+const returnTime = 9 * time.Second
+
 // env is what request handlers know about this node.
 func (a *Actor) env(c *kit.Context) *request.Env {
 	settings := a.options.Config
@@ -101,6 +106,10 @@ func (a *Actor) env(c *kit.Context) *request.Env {
 	}
 	if a.cluster != nil {
 		env.Alive = a.cluster.peers.Alive
+		env.Returning = func(node int32) bool {
+			closed := a.cluster.peers.Closed(node)
+			return !closed.IsZero() && a.system.Now().Sub(closed) < returnTime
+		}
 	}
 	return env
 }

@@ -24,6 +24,7 @@ type Env struct {
 	Replicas     *partition.Table    // the partition replicas on this broker
 	Leaders      *partition.Leaders  // who leads all partitions; nil: only replicas on this broker tell
 	Alive        func(int32) bool    // whether a broker can be reached from here; nil: every one can
+	Returning    func(int32) bool    // whether one that cannot be reached has just ended; nil: none has
 	Metadata     kit.Address         // actor "metadata"
 	Partitions   kit.Address         // actor "partitions"
 	Brokers      kit.Address         // actor "brokers": asks any broker in Kafka's requests
@@ -72,6 +73,10 @@ func (e *Env) Timeout(clientMillis int32) time.Duration {
 func (e *Env) IsAlive(broker int32) bool {
 	return broker == e.NodeID || e.Alive == nil || e.Alive(broker)
 }
+
+// IsReturning tells whether a broker that cannot be reached from here has ended a moment ago, and will rather
+// be started again than stay away.
+func (e *Env) IsReturning(broker int32) bool { return e.Returning != nil && e.Returning(broker) }
 
 // Coordinator returns the broker that coordinates what an internal topic keeps under a key: the leader of the
 // key's partition, partition.NoLeader if the topic does not exist or nobody is known to lead.

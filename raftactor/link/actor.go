@@ -192,6 +192,7 @@ func (a *Actor) onOpened(c *kit.Context, m opened) {
 	a.peer.connects.Add(1)
 	a.peer.phase.Store(Linked)
 	a.peer.session.Store(m.session)
+	a.peer.closed.Store(0)
 	h := m.session.hello
 	c.Log().Info().Int32("peer", h.Node).Str("address", a.address).Str("build", h.Build).
 		Stringer("state", h.State).Msg("link is up")
@@ -245,6 +246,9 @@ func (a *Actor) down(c *kit.Context, err error) {
 		level, text = zerolog.InfoLevel, "link is down, the peer has stopped"
 	}
 	c.Log().WithLevel(level).Err(err).Int32("peer", a.config.Node).Str("address", a.address).Msg(text)
+	if !errors.Is(err, errSilent) {
+		a.peer.closed.Store(c.Now().UnixNano())
+	}
 	a.lose(err)
 }
 

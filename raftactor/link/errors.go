@@ -12,6 +12,9 @@ var (
 	ErrTimeout = errors.New("node has not answered in time")
 	// ErrBusy says that too much is under way already and nothing was sent: ask again later.
 	ErrBusy = errors.New("too much is under way to the node")
+
+	// errSilent ends the session of a peer whose end nobody has seen: it may be frozen or cut off.
+	errSilent = errors.New("peer is silent")
 )
 
 // RemoteError is what the other node answered to a call or to a request for data instead of a result.

@@ -80,6 +80,18 @@ func (p *Peers) Alive(node int32) bool {
 	return one != nil && one.session.Load() != nil
 }
 
+// Closed returns when the connection to the node ended that was the last one, if the link is down and if it
+// ended as it does when a process ends. It is zero if the link is up, never was, or is down because nothing
+// came any more.
+func (p *Peers) Closed(node int32) time.Time {
+	if one := p.peer(node); one != nil {
+		if at := one.closed.Load(); at != 0 {
+			return time.Unix(0, at)
+		}
+	}
+	return time.Time{}
+}
+
 // Hello returns what the node said when its link came up, or false if the link is down.
 func (p *Peers) Hello(node int32) (Hello, bool) {
 	if one := p.peer(node); one != nil {
@@ -175,6 +187,7 @@ type peer struct {
 	address   atomic.Value // string
 	lastError atomic.Value // string
 	rtt       atomic.Int64 // nanoseconds
+	closed    atomic.Int64 // what Closed returns, in nanoseconds since 1970; 0: zero
 
 	owed  atomic.Uint64 // number of the newest ping of the peer that has no pong yet; 0: none
 	pings atomic.Uint64 // of the peer

@@ -118,7 +118,7 @@ func (w *watch) check() {
 	case quiet < w.limit:
 		w.timer.Reset(w.limit - quiet)
 	default:
-		w.session.cancel(fmt.Errorf("peer is silent for %v", quiet.Round(time.Millisecond)))
+		w.session.cancel(fmt.Errorf("%w for %v", errSilent, quiet.Round(time.Millisecond)))
 	}
 }
 

@@ -226,6 +226,21 @@ func TestLeaderThatClientsCannotReach(t *testing.T) {
 	}
 }
 
+// TestBrokerThatHasJustEnded keeps clients from forgetting a broker that is started again.
+func TestBrokerThatHasJustEnded(t *testing.T) {
+	c := newCluster(t, nil)
+	c.register(3)
+	ended := true
+	c.env.Alive = func(broker int32) bool { return broker != 2 }
+	c.env.Returning = func(broker int32) bool { return broker == 2 && ended }
+	for _, want := range []int{3, 2} {
+		if got := ask[*kmsg.MetadataResponse](c.host, metadataRequest(9, "a")).Brokers; len(got) != want {
+			t.Errorf("has ended a moment ago: %t: got %d brokers, want %d", ended, len(got), want)
+		}
+		ended = false
+	}
+}
+
 func TestMissingReplicas(t *testing.T) {
 	c := newCluster(t, map[string]string{"default.replication.factor": "2"})
 	c.make("a", 1)

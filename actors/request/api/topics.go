@@ -126,13 +126,18 @@ type address struct {
 // reached from here, and the others if they are wanted or if they are not the minority. Then it is rather
 // this broker that is cut off, and a client that was told of it alone would ask nobody else who leads,
 // although the others have elected new leaders.
+//
+// One that has just ended stays for a while, as with Kafka, where it takes the session of the broker until it
+// goes. librdkafka 2.10 and newer throws away what it has of a broker that is gone, and a transaction that was
+// about to commit offsets there then waits for ever. Clients notice by themselves that nobody listens. What is
+// silent goes at once, since they do not notice that.
 func (l look) brokers(listener string, dead bool) []address {
 	var found []address
 	dead = dead || !l.majority()
 	for _, broker := range l.image.Brokers() {
 		endpoint, reachable := broker.Endpoint(listener)
 		alive := l.env.IsAlive(broker.ID)
-		if !reachable || !alive && !dead {
+		if !reachable || !alive && !dead && !l.env.IsReturning(broker.ID) {
 			continue
 		}
 		at := address{id: broker.ID, host: endpoint.Host, port: endpoint.Port, alive: alive}

@@ -104,6 +104,28 @@ func TestAClosedLinkIsDownAtOnceAndComesBack(t *testing.T) {
 	}
 }
 
+// TestAPeerThatHasEndedIsToldFromASilentOne: what is frozen is in the next test.
+func TestAPeerThatHasEndedIsToldFromASilentOne(t *testing.T) {
+	a, b := newNode(t, 1), newNode(t, 2)
+	c := newCable(t, b.address)
+	if at := a.peers.Closed(2); !at.IsZero() {
+		t.Fatalf("an unknown peer has ended at %v", at)
+	}
+	a.dial(2, c.address())
+	until[link.Up](t, a.events)
+	if at := a.peers.Closed(2); !at.IsZero() {
+		t.Fatalf("a peer whose link is up has ended at %v", at)
+	}
+	if err := c.listener.Close(); err != nil { // it does not come back
+		t.Fatal(err)
+	}
+	c.cut()
+	until[link.Down](t, a.events)
+	if a.peers.Closed(2).IsZero() {
+		t.Fatal("a peer whose connection was closed has not ended")
+	}
+}
+
 // TestAFrozenPeerIsDownAndHoldsNobodyUp: it accepts what is sent to it and never reads.
 func TestAFrozenPeerIsDownAndHoldsNobodyUp(t *testing.T) {
 	a, b := newNode(t, 1, func(_ *server.Config, o *link.Options) {
@@ -128,6 +150,9 @@ func TestAFrozenPeerIsDownAndHoldsNobodyUp(t *testing.T) {
 	}
 	if got := kittest.Expect[link.Returned](t, a.returned, patience); !errors.Is(got.Err, link.ErrLost) || got.Token != 7 {
 		t.Fatalf("got %+v", got)
+	}
+	if at := a.peers.Closed(2); !at.IsZero() {
+		t.Fatalf("a frozen peer has ended at %v", at)
 	}
 	s := a.peers.States()[0]
 	if s.QueueBytes != 0 || s.Drops == 0 || !strings.Contains(s.LastError, "silent") {
