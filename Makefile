@@ -1,4 +1,5 @@
-# Bare `make` lists the targets. Everything but `interop` needs Go and nothing else, and the race detector gcc.
+# Bare `make` lists the targets. Everything but `interop`, `bench-peers` and the end of `soak` needs Go and nothing
+# else, and the race detector gcc.
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -74,3 +75,4 @@ soak: ## ten thousand crashes of actors, then crash, transaction and hostile-cli
 	CHRONIK_CHAOS_CRASHES=10000 go test -timeout 0 -count=1 -v ./tests/chaos
 	CHRONIK_SOAK=$(SOAKTIME) CHRONIK_TXN_TIME=$(SOAKTIME) \
 	  go test -timeout 0 -count=1 -v ./tests/crash ./tests/txn ./tests/hostile
+	CHRONIK_TXN_TIME=$(SOAKTIME) ONLY=exactly-once bash tests/interop/run.sh

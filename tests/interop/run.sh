@@ -2,7 +2,7 @@
 # Real clients against a real node: see README.md beside this file.
 #   ONLY=franz,java   run these clients only        RECORDS=10000    records per client (100000)
 #   BOOTSTRAP=h:p     take a node that runs         KEEP=1           leave nodes, data and logs
-#   NODES=3           a cluster of three, for the groups and the suites
+#   NODES=3           a cluster of three, for the groups and the suites; FULL=1 runs the suites at full length
 #   SUITES=DIR        further client suites; by default those beside the repository, if there are any
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,9 +12,9 @@ records=${RECORDS:-100000}
 suites=${SUITES:-$root/../shared/suites}
 nodes=${NODES:-1}
 [ "$nodes" -gt 1 ] && ONLY=${ONLY:-groups,suites}
-clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,transactions,dataset,suites,groups}
+clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,transactions,dataset,suites,groups,exactly-once}
 export PYTHONDONTWRITEBYTECODE=1 KAFKAJS_NO_PARTITIONER_WARNING=1 NODE_NO_WARNINGS=1
-brokers=() lanes=() sudo=()
+brokers=() lanes=() sudo=() bootstrap=''
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 mkdir -p "$work/logs" "$work/results" "$work/lags"
 
@@ -48,9 +48,9 @@ install_system() {
   local missing=()
   has() { command -v "$1" >/dev/null; }
   any_of kcat suites && ! has kcat && missing+=(kcat)
-  any_of confluent kafkapython transactions suites groups && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
-  any_of java tools transactions groups && ! has javac && missing+=(default-jdk-headless)
-  any_of java tools transactions groups && ! has mvn && missing+=(maven)
+  any_of confluent kafkapython transactions suites groups exactly-once && ! python3 -c 'import ensurepip, venv' && missing+=(python3 python3-venv)
+  any_of java tools transactions groups exactly-once && ! has javac && missing+=(default-jdk-headless)
+  any_of java tools transactions groups exactly-once && ! has mvn && missing+=(maven)
   any_of kafkajs groups suites && ! has node && missing+=(nodejs)
   any_of kafkajs groups suites && ! has npm && missing+=(npm)
   [ ${#missing[@]} -eq 0 ] && return
@@ -77,6 +77,19 @@ install_kafkajs() {
   (cd "$work/kafkajs" && npm ci --no-audit --no-fund)
 }
 
+# install_programs makes what tests/txn runs: programs that take their arguments and know nothing of paths.
+install_programs() {
+  mkdir -p "$work/programs"
+  program() {
+    printf '#!/usr/bin/env bash\nexec%s "$@"\n' "$(printf ' %q' "${@:2}")" >"$work/programs/$1"
+    chmod +x "$work/programs/$1"
+  }
+  local java=(java -Xshare:auto -XX:TieredStopAtLevel=1 -Xmx256m -cp "$(java_path)")
+  program chain-java "${java[@]}" interop.Chain
+  program count-words "${java[@]}" interop.WordCount
+  program chain-librdkafka "$work/venv/bin/python" "$here/python/chain.py"
+}
+
 install() { # install NAME: a failure counts as one failed check
   if ! "install_$1" >"$work/logs/install-$1.log" 2>&1; then
     printf 'FAIL install %s\n' "$1"
@@ -89,12 +102,13 @@ install_all() {
   install system # gets what the others install with
   install go # needed by everything else here
   # Two at a time: downloads and compilers take turns on the cores.
-  (any_of java tools transactions groups && install java) &
-  (any_of confluent kafkapython transactions suites groups && install python
+  (any_of java tools transactions groups exactly-once && install java) &
+  (any_of confluent kafkapython transactions suites groups exactly-once && install python
    wanted suites && install older
    any_of kafkajs groups && install kafkajs
    wanted groups && install kafkatop) &
   wait
+  wanted exactly-once && install programs
 }
 
 # --- the nodes ------------------------------------------------------------------------------------------------
@@ -184,6 +198,21 @@ group_lane() { # group_lane CLIENT:PROTOCOL...: one after the other
   done
 }
 
+# under_kills TEST: one that kills nodes of a cluster of its own, under clients that are installed here.
+under_kills() {
+  local output status
+  output=$(cd "$root" && CHRONIK_TXN_PROGRAMS=$work/programs CHRONIK_TXN_TIME=${CHRONIK_TXN_TIME:-80s} \
+    go test -timeout 0 -count=1 -v -run "$1" ./tests/txn 2>&1)
+  status=$?
+  echo "$output"
+  if [ "$status" -eq 0 ] && grep -q -- '--- PASS' <<<"$output" && ! grep -q -- '--- SKIP' <<<"$output"; then
+    echo "1 passed, 0 failed"
+  else
+    sed -nE 's/^ +([a-z_]+_test.go:)/FAIL \1/p' <<<"$output"
+    echo "0 passed, 1 failed"
+  fi
+}
+
 lag() { # what the tools say that the groups have left
   "$work/interop" lag -bootstrap "$bootstrap" -kafkatop "$work/venv/bin/kafkatop" -lags "$(printf '%s,' "$work"/lags/* | sed 's/,$//')" \
     java -Xshare:auto -XX:TieredStopAtLevel=1 -cp "$(java_path)"
@@ -270,7 +299,7 @@ stop_in_order() {
 }
 
 install_all
-start_nodes
+[ "$clients" = exactly-once ] || start_nodes
 echo "nodes: $bootstrap, $records records per client"
 lane transactions-franz transactions-confluent transactions-java franz java tools kcat confluent &
 lanes+=($!)
@@ -294,10 +323,15 @@ if wanted groups; then
   lanes=()
   record lag lag
 fi
+if wanted exactly-once; then
+  record chain-java under_kills OtherClients/java
+  record chain-librdkafka under_kills OtherClients/librdkafka
+  record count-words under_kills EveryWord
+fi
 if wanted suites && [ -d "$suites" ]; then
-  suite_lane kcat kafka-python confluent kafkajs &
+  suite_lane kcat kafka-python confluent kafkajs franz-etl &
   lanes+=($!)
-  suite_lane franz platformatic watermill &
+  suite_lane franz platformatic watermill franz-chaos &
   lanes+=($!)
   wait "${lanes[@]}"
   lanes=()

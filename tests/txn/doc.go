@@ -7,6 +7,15 @@
 // the output: input must equal output, once each, in order per partition. In the end no transaction may be
 // left open.
 //
+// The same chain is there for other clients, and an application of Kafka Streams that counts words. They
+// are programs in the folder that CHRONIK_TXN_PROGRAMS names, without which their tests are skipped;
+// `make interop` makes it of what is in tests/interop:
+//
+//	chain-java, chain-librdkafka   BOOTSTRAP PROTOCOL GROUP TRANSACTIONAL_ID SOURCE SINK
+//	count-words                    BOOTSTRAP APPLICATION STATE_FOLDER INPUT OUTPUT
+//
+// A program works until its standard input ends. The words that it says meanwhile are in the README.md there.
+//
 // The usual form breaks something for two minutes in all; CHRONIK_TXN_TIME says otherwise, and -short makes
-// it a quarter of that.
+// it a quarter of that. Each test takes half of the time.
 package txn

@@ -67,6 +67,9 @@ func running(t *testing.T, partitions int32, topics ...string) *lab.Cluster {
 			"CHRONIK_STORAGE_RESERVE_BYTES=0", "CHRONIK_TOPICS_AUTO_CREATE=false",
 			"CHRONIK_GROUPS_OFFSETS_PARTITIONS=5", "CHRONIK_TRANSACTIONS_STATE_PARTITIONS=5",
 			"CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=100ms", "CHRONIK_GROUPS_MIN_SESSION_TIME=1s",
+			"CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=300ms", "CHRONIK_GROUPS_CONSUMER_SESSION_TIME=3s",
+			// Nodes share a machine with clients, some of which are Java processes that start: a turn may take long.
+			"CHRONIK_LIMITS_HOLD_TIME=10s",
 		},
 	})
 	c.StartAll()
