@@ -154,7 +154,7 @@ start_nodes() {
       peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
     done
     export CHRONIK_CLUSTER_PEERS=${peers#,}
-    for n in $(seq "$nodes"); do launch "$n" --node-id "$n"; done
+    for n in $(seq "$nodes"); do launch "$n" --node-id "$n" --bind 127.0.0.1; done
   fi
   for n in $(seq "$nodes"); do ready "$n"; done
 }

@@ -71,7 +71,7 @@ public final class Chain {
         try {
             chain.run();
         } catch (KafkaException e) {
-            Orders.tell(fenced(e) ? "fenced" : "ended", e);
+            Orders.tell(fenced(e) ? "fenced" : "ended", e.getCause() == null ? e : e + " by " + e.getCause());
         }
         // What the producer still had belongs to a transaction that will not be committed.
         chain.producer.close(Duration.ZERO);
