@@ -115,13 +115,13 @@ install_all() {
 
 # launch N ARGUMENTS... starts one in the background. Every new group waits for more members, and the clients make
 # a hundred of them. In the newer protocol the broker says how often members send heartbeats, and how long it
-# bears their silence.
+# bears their silence: the groups have members that crash, the suites have clients that stall.
 launch() {
   local n=$1
   shift
   CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=500ms \
-    CHRONIK_GROUPS_CONSUMER_SESSION_TIME=10s CHRONIK_BIND_METRICS=127.0.0.1:0 \
-    "$work/chronik-server" start --data-dir "$work/data$n" "$@" >"$work/logs/node$n.log" 2>&1 &
+    CHRONIK_GROUPS_CONSUMER_SESSION_TIME=$session CHRONIK_BIND_METRICS=127.0.0.1:0 \
+    "$work/chronik-server" start --data-dir "$work/data$n" "$@" >"$work/logs/node$n-$session.log" 2>&1 &
   brokers+=($!)
 }
 
@@ -129,31 +129,35 @@ launch() {
 ready() {
   local address
   for _ in $(seq 200); do
-    address=$(sed -nE '/chronik is ready/s/.*"kafka":"([^"]+)".*/\1/p' "$work/logs/node$1.log")
+    address=$(sed -nE '/chronik is ready/s/.*"kafka":"([^"]+)".*/\1/p' "$work/logs/node$1-$session.log")
     [ -n "$address" ] && { bootstrap=${bootstrap:+$bootstrap,}$address; return; }
     kill -0 "${brokers[$1 - 1]}" 2>/dev/null || break
     sleep 0.1
   done
   echo "node $1 did not start:"
-  cat "$work/logs/node$1.log"
+  cat "$work/logs/node$1-$session.log"
   echo "0 passed, 1 failed"
   exit 1
 }
 
+# start_nodes SESSION starts the nodes, or starts them again with another session time.
 start_nodes() {
   local n ports peers=''
-  bootstrap=${BOOTSTRAP:-} data=''
+  bootstrap=${BOOTSTRAP:-} data='' session=$1
   [ -n "$bootstrap" ] && return
-  install server
+  [ -x "$work/chronik-server" ] || install server
+  stop
   if [ "$nodes" -eq 1 ]; then
     data=${work}/data1
     launch 1 --bind 127.0.0.1:0
   else
-    mapfile -t ports < <("$work/interop" ports $((3 * nodes)))
-    for n in $(seq 0 $((nodes - 1))); do
-      peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
-    done
-    export CHRONIK_CLUSTER_PEERS=${peers#,}
+    if [ -z "${CHRONIK_CLUSTER_PEERS:-}" ]; then
+      mapfile -t ports < <("$work/interop" ports $((3 * nodes)))
+      for n in $(seq 0 $((nodes - 1))); do
+        peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
+      done
+      export CHRONIK_CLUSTER_PEERS=${peers#,}
+    fi
     for n in $(seq "$nodes"); do launch "$n" --node-id "$n" --bind 127.0.0.1; done
   fi
   for n in $(seq "$nodes"); do ready "$n"; done
@@ -299,7 +303,7 @@ stop_in_order() {
 }
 
 install_all
-[ "$clients" = exactly-once ] || start_nodes
+[ "$clients" = exactly-once ] || start_nodes 10s
 echo "nodes: $bootstrap, $records records per client"
 lane transactions-franz transactions-confluent transactions-java franz java tools kcat confluent &
 lanes+=($!)
@@ -329,6 +333,7 @@ if wanted exactly-once; then
   record count-words under_kills EveryWord
 fi
 if wanted suites && [ -d "$suites" ]; then
+  start_nodes 60s
   suite_lane kcat kafka-python confluent kafkajs franz-etl &
   lanes+=($!)
   suite_lane franz platformatic watermill franz-chaos &

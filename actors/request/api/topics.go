@@ -127,8 +127,8 @@ type address struct {
 // this broker that is cut off, and a client that was told of it alone would ask nobody else who leads,
 // although the others have elected new leaders.
 //
-// One that has just ended stays for a while, as with Kafka, where its session has to end first. librdkafka 2.10
-// and newer throws away what it has of a broker that is gone, and a transaction that was about to commit
+// One that has just ended stays for a while, as with Kafka, where its session has to end first: librdkafka
+// from 2.10 on throws away what it has of a broker that is gone, and a transaction that was about to commit
 // offsets there then waits for ever. Clients notice by themselves that nobody listens. What is silent goes at
 // once, since they do not notice that.
 func (l look) brokers(listener string, dead bool) []address {
