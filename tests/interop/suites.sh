@@ -21,7 +21,8 @@ case $suite in
   platformatic) CLIENTS=platformatic bash "$suites/kafkajs.sh" ;;
   watermill) bash "$suites/watermill.sh" ;;
   franz) PROFILE=quick bash "$suites/franz-kgo.sh" ;;
-  # Chains of consumer groups, with and without transactions; in the second form all connections die every second.
+  # Chains of consumer groups, with and without transactions. In the second form all connections of those without
+  # die every second.
   franz-etl) PROFILE=etl RECORDS=$records bash "$suites/franz-kgo.sh" ;;
   franz-chaos) PROFILE=etl RECORDS=$records CHAOS=1 bash "$suites/franz-kgo.sh" ;;
   *) echo "there is no suite $suite"; exit 2 ;;
