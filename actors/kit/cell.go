@@ -58,9 +58,11 @@ type cell struct {
 	end      chan struct{} // made on demand
 
 	// What is rarely used comes last: sender and receiver share few cache lines as it is.
-	trap *trap // nil unless a fault is to strike within this turn; owned by the turns
-	born int64 // nanoseconds since the epoch
-	held held  // written by the turns, read by all
+	trap    *trap  // nil unless a fault is to strike within this turn; owned by the turns
+	culprit any    // what it failed at; owned by the turns
+	spared  uint64 // generation of the faults of which none is about this actor; owned by the turns
+	born    int64  // nanoseconds since the epoch
+	held    held   // written by the turns, read by all
 }
 
 // nest hands a new child's cell to protoactor, whose Props are built for kinds of actors and not for single

@@ -91,6 +91,11 @@ func (c *Context) Now() time.Time {
 	return c.cell.system.clock.Now()
 }
 
+// Failed returns what a failed actor was handling, as ChildFailed has it: kit has refused it already, so that
+// an actor which answers in Stopping whoever it keeps leaves this one out. It is nil in a life without
+// failure.
+func (c *Context) Failed() any { return c.cell.culprit }
+
 // Log returns the actor's logger.
 func (c *Context) Log() *zerolog.Logger {
 	c.step()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/kit/kittest"
@@ -128,13 +127,13 @@ func TestFaultInABatchStrikesAtItsMessage(t *testing.T) {
 
 func TestStalledActorGoesOn(t *testing.T) {
 	_, faults, probe := faulty(t)
+	struck := make(chan struct{})
+	faults.OnStruck = func(kit.Struck) { close(struck) }
 	child := probe.Spawn(t, "child", spec(server))
 	id := add(t, faults, kit.Fault{Path: "top/child", Do: kit.Stall})
 	answers := make(chan any, 1)
 	child.Tell(request{replyTo: kit.AddressFor("asker", func(message any) { answers <- message })})
-	for faults.List()[0].Strikes == 0 {
-		time.Sleep(time.Millisecond) // the strike is counted before the stall begins
-	}
+	<-struck // right before the stall begins
 	select {
 	case got := <-answers:
 		t.Fatalf("got %v from an actor that stalls", got)
@@ -199,5 +198,50 @@ func TestImpossibleFaultsAreRefused(t *testing.T) {
 		if _, err := faults.Add(fault); err == nil {
 			t.Errorf("got %+v taken, want it refused", fault)
 		}
+	}
+}
+
+// TestHandledMessageIsNotRefused: a fault that strikes after a message finds it answered.
+func TestHandledMessageIsNotRefused(t *testing.T) {
+	for name, fault := range map[string]kit.Fault{
+		"after":      {Path: "top/child", Point: kit.After},
+		"at the end": {Path: "top/child", Point: kit.Middle, Step: 99},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, faults, probe := faulty(t)
+			child := probe.Spawn(t, "child", spec(server))
+			add(t, faults, fault)
+			answers := make(chan any, 2)
+			child.Tell(request{replyTo: kit.AddressFor("asker", func(message any) { answers <- message })})
+			kittest.Expect[kit.ChildFailed](t, probe, patience)
+			kittest.Expect[kit.Terminated](t, probe, patience)
+			if got := <-answers; got != (served{}) || len(answers) > 0 {
+				t.Errorf("got %v and %d more, want what the actor said", got, len(answers))
+			}
+		})
+	}
+}
+
+// TestFailedActorKnowsItsMessage: in Stopping, it leaves out whom kit has answered.
+func TestFailedActorKnowsItsMessage(t *testing.T) {
+	system, _, probe := faulty(t)
+	seen := make(chan any, 1)
+	keeper := spec(func(c *kit.Context) {
+		switch c.Message().(type) {
+		case request:
+			panic("boom")
+		case kit.Stopping:
+			seen <- c.Failed()
+		}
+	})
+	child := probe.Spawn(t, "child", keeper)
+	child.Tell(request{token: 7, replyTo: kit.AddressFor("asker", func(any) {})})
+	if got, is := (<-seen).(request); !is || got.token != 7 {
+		t.Errorf("got %+v, want the message that failed", got)
+	}
+	other := probe.Spawn(t, "other", keeper)
+	system.Stop(other)
+	if got := <-seen; got != nil {
+		t.Errorf("got %v of an actor that was stopped", got)
 	}
 }

@@ -28,8 +28,17 @@ func (s *strike) handle(c *cell, message any) {
 		if s.rule.Do == Drop {
 			s.faults.follow(s.rule, c)
 		} else {
+			s.passed(c, message)
 			s.hit(what)
 		}
+	}
+}
+
+// passed keeps a message that has been handled from being refused when the actor fails. A Batch keeps account
+// of its messages itself.
+func (s *strike) passed(c *cell, message any) {
+	if _, batched := message.(Batch); !batched && s.rule.Do == Panic {
+		c.context.message = nil
 	}
 }
 
@@ -65,7 +74,10 @@ func (s *strike) within(c *cell, message any) {
 		b.trap, b.trapAt = t, s.at
 	}
 	c.user.Receive(&c.context)
-	t.spring()
+	if !t.sprung {
+		s.passed(c, message)
+		t.spring()
+	}
 }
 
 // lose takes a message out, or all there is.
