@@ -66,12 +66,11 @@ func TestBudgetWaitEndsWithTheContext(t *testing.T) {
 		b.TryAcquire(6)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		small := make(chan error, 1)
-		go func() {
-			time.Sleep(time.Millisecond) // behind the large one
-			small <- b.Acquire(t.Context(), 4)
-		}()
-		if err := b.Acquire(ctx, 5); !errors.Is(err, context.DeadlineExceeded) {
+		large, small := make(chan error, 1), make(chan error, 1)
+		go func() { large <- b.Acquire(ctx, 5) }()
+		synctest.Wait() // so that it is the first in line
+		go func() { small <- b.Acquire(t.Context(), 4) }()
+		if err := <-large; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the deadline", err)
 		}
 		if err := <-small; err != nil || b.Used() != 10 {
