@@ -85,6 +85,7 @@ func newActor(options Options, planner *controller.Planner) *Actor {
 		options:    options,
 		planner:    planner,
 		image:      options.Current.Image(),
+		caughtUp:   options.Current.caughtUp.Load(),
 		ids:        newProducerIDs(),
 		membership: membership{endpoints: options.Endpoints},
 		forming: forming{
@@ -160,5 +161,7 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onRejoin(c)
 	case forsaken:
 		a.onForsaken(c)
+	case kit.Stopping:
+		a.onStopping(c)
 	}
 }

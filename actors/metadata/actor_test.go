@@ -20,6 +20,8 @@ import (
 // stage is a metadata actor whose group is played by the test.
 type stage struct {
 	t        *testing.T
+	system   *kit.System
+	options  Options
 	clock    *kittest.Clock
 	parent   *kittest.Probe
 	raft     *kittest.Probe
@@ -42,17 +44,18 @@ func (r relay) Receive(c *kit.Context) {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	system, clock := kittest.NewInline(t)
-	s := &stage{t: t, clock: clock, current: NewCurrent()}
+	s := &stage{t: t, system: system, clock: clock, current: NewCurrent()}
 	s.parent = kittest.NewProbe(system, "broker")
 	s.raft = kittest.NewProbe(system, "raft")
 	s.core = kittest.NewProbe(system, "core")
 	s.asker = kittest.NewProbe(system, "asker")
 	s.raft.Spawn(t, "group-meta", kit.Spec{New: func() kit.Actor { return relay{s.core.Address} }})
-	spec, err := Spec(Options{
+	s.options = Options{
 		NodeID: 1, Directory: [16]byte{7}, Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: 1}},
 		FS: vfs.NewMem(), Dir: "data/metadata", Raft: s.raft.Address, Current: s.current,
 		Random: rand.NewChaCha8([32]byte{1}), Log: zerolog.Nop(),
-	})
+	}
+	spec, err := Spec(s.options)
 	if err != nil {
 		t.Fatal(err)
 	}

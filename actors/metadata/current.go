@@ -14,6 +14,7 @@ const NoController int32 = -1
 type Current struct {
 	image      atomic.Pointer[image.Image]
 	controller atomic.Int32
+	caughtUp   atomic.Bool // the image had everything that was committed before this process began
 }
 
 // NewCurrent returns a holder of the empty image.

@@ -7,7 +7,7 @@
 //	owns      the proposals under way, the subscribers, this broker's block of producer ids
 //	on panic  stopped; the broker builds a new one, which finds the group running and starts from the
 //	          newest published image. Subscribers watch it and subscribe again
-//	loses     proposals under way: their askers answer at their own deadline. The rest of a block of
+//	loses     proposals under way: their askers are told that the outcome is open. The rest of a block of
 //	          producer ids: nobody will get them. What peers have said: they are asked again
 //	mailbox   one by one
 //	blocks    on disk when the node founds or joins a cluster, for one small file

@@ -181,6 +181,7 @@ func (a *Actor) catchUp() {
 		return
 	}
 	a.caughtUp = true
+	a.options.Current.caughtUp.Store(true) // the group tells it once for each start, not to a rebuilt actor
 	for _, subscriber := range a.subscribers {
 		subscriber.Tell(ImageChanged{Image: a.image, CaughtUp: true})
 	}

@@ -66,8 +66,15 @@ func (p *producerIDs) stock(first, count int64) (needBlock bool) {
 // fail refuses those who wait; the next one to ask tries again.
 func (p *producerIDs) fail() {
 	p.asking = false
+	p.stop(nil)
+}
+
+// stop refuses those who wait, but for the one whose message made the actor fail.
+func (p *producerIDs) stop(failed any) {
 	for _, message := range p.waiting.Take() {
 		m := message.(AllocateProducerID)
-		m.ReplyTo.Tell(ProducerIDAllocated{Token: m.Token, Err: errNoProducerIDs})
+		if !isAnswered(failed, m.ReplyTo, m.Token) {
+			m.ReplyTo.Tell(ProducerIDAllocated{Token: m.Token, Err: errNoProducerIDs})
+		}
 	}
 }
