@@ -67,8 +67,8 @@ func (a *Actor) onStarted(c *kit.Context) {
 			Open: func(state []byte, rebuild bool) (applier.Machine, error) {
 				return OpenMachine(replica, options, state, rebuild)
 			},
-			// By name: news must reach whoever bears it, should this actor be rebuilt.
-			Events: c.Parent().Child(c.Self().Name()),
+			// By name: news must reach whoever bears it, should this actor or its manager be rebuilt.
+			Events: replica.Waiters,
 		},
 		ReplyTo: c.Self(),
 	})

@@ -76,6 +76,7 @@ type Actor struct {
 	completing map[wal.GroupID]struct{}
 	questions  questions
 	cleaner    kit.Spec
+	cleaning   kit.Restarts // of the cleaner
 }
 
 // Spec returns how to spawn the manager.
@@ -98,7 +99,7 @@ func Spec(options Options) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor {
 			return &Actor{
-				cleaner: cleaning,
+				cleaner: cleaning, cleaning: cleanerRepairs,
 				options: options, names: map[string]*hosted{}, postponed: map[string]*hosted{},
 				followed: map[image.TopicID]*image.Topic{}, strays: map[wal.GroupID]stray{},
 				spots: map[wal.GroupID]*spot{}, exchanges: map[int32]map[wal.GroupID]struct{}{},
@@ -138,6 +139,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onRetained(c, m)
 	case raftactor.Stopped:
 		a.onStrayForgotten(c, m)
+	case kit.Stopping:
+		a.onStopping(c)
 	default:
 		a.receiveCluster(c, m)
 	}

@@ -77,6 +77,17 @@ func (a *awaiting) add(m AwaitLeaders) {
 	a.list = append(a.list, one)
 }
 
+// stop answers all who wait, but for the one whose message made the manager fail: kit has answered it.
+func (a *awaiting) stop(failed any) {
+	culprit, _ := failed.(AwaitLeaders)
+	for _, one := range a.list {
+		if one.token != culprit.Token || !one.replyTo.Equal(culprit.ReplyTo) {
+			one.replyTo.Tell(LeadersReady{Token: one.token})
+		}
+	}
+	a.list = nil
+}
+
 // settle answers those whose last missing topic this was.
 func (a *awaiting) settle(id image.TopicID) {
 	if count, known := a.unready[id]; known && count == 0 {

@@ -9,9 +9,11 @@ import (
 // nameCleaner is the child that compacts logs; no replica bears such a name.
 const nameCleaner = "cleaner"
 
-// cleanerAfter is the wait before a cleaner that has failed is made anew. It never gives up: without it logs
-// only grow.
-const cleanerAfter = 10 * time.Second
+// cleanerRepairs paces the repair of the cleaner. It never gives up: without it logs only grow. One that
+// fails again and again does so at the same log, so the waits soon are as long as compaction can bear.
+var cleanerRepairs = kit.Restarts{
+	Limit: kit.NoLimit, Within: time.Minute, Min: 50 * time.Millisecond, Max: 10 * time.Second,
+}
 
 // clean says that the wait is over.
 type clean struct{}

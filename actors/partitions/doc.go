@@ -8,7 +8,7 @@
 //	          other nodes are told of leaders; leaderships that are handed over; the ends of reassignments
 //	on panic  stopped with its children; the broker builds a new one, which reads the image again and
 //	          finds its groups running
-//	loses     who waits for leaders or for a handover: they answer at their own deadline
+//	loses     who waits for leaders or for a handover: they are answered, and find out what has become of it
 //	mailbox   one by one
 //	blocks    on disk at its start, while it looks for directories that nobody needs
 //	receives  metadata.ImageChanged, metadata.Submitted, AwaitLeaders, Handover, partition.Led,

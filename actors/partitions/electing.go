@@ -54,6 +54,27 @@ func (q *questions) answer(token uint64, err error) {
 	one.answer(err)
 }
 
+// stop answers all that are open, but for the one whose message made the manager fail: kit has answered it.
+func (q *questions) stop(failed any) {
+	for _, one := range q.open {
+		if !one.isOf(failed) {
+			one.answer(fmt.Errorf("handover of group %d: %w", one.group, kit.ErrStopped))
+		}
+	}
+	q.open = nil
+}
+
+// isOf tells whether a message asked this question.
+func (q *question) isOf(message any) bool {
+	switch m := message.(type) {
+	case Handover:
+		return !q.peer && m.Token == q.token && m.ReplyTo.Equal(q.replyTo)
+	case link.Incoming:
+		return q.peer && m.Token == q.token && m.ReplyTo.Equal(q.replyTo)
+	}
+	return false
+}
+
 func (q *question) answer(err error) {
 	if q.peer {
 		q.replyTo.Tell(link.Answer{Token: q.token, Err: err})
@@ -110,6 +131,13 @@ func (a *Actor) onIncoming(c *kit.Context, m link.Incoming) {
 	}
 	one.group = h.group
 	a.transfer(c, one, h.to)
+}
+
+// onStopping answers everybody who waits for this manager. Without that they would wait for their deadlines,
+// and a node that stops would wait for them.
+func (a *Actor) onStopping(c *kit.Context) {
+	a.awaiting.stop(c.Failed())
+	a.questions.stop(c.Failed())
 }
 
 func (a *Actor) onTransferred(m group.Transferred) { a.questions.answer(m.Token, m.Err) }

@@ -73,8 +73,17 @@ func (a *Actor) newReplica(c *kit.Context, topic *image.Topic, p image.Partition
 	}
 	replica.Dir = filepath.Join(a.options.Partition.LogDir, replica.Name())
 	replica.Core = a.options.Partition.Raft.Child("group-" + replica.Name())
-	replica.Waiters = c.Self().Child(childName(topic.Name, p.Index))
+	replica.Waiters = byName(c).Child(childName(topic.Name, p.Index))
 	return replica
+}
+
+// byName returns the address of whoever is the manager. The handle of a replica, and the group that tells its news
+// there, outlive this incarnation: under its own address they would speak to nobody once it has been rebuilt.
+func byName(c *kit.Context) kit.Address {
+	if parent := c.Parent(); !parent.IsZero() {
+		return parent.Child(c.Self().Name())
+	}
+	return c.Self() // nobody rebuilds an actor at the top
 }
 
 // enroll makes sure that a replica is hosted and that its group knows who should be a member.
@@ -187,7 +196,8 @@ func (a *Actor) onTerminated(c *kit.Context, m kit.Terminated) {
 	}
 	name := m.Who.Name()
 	if name == nameCleaner {
-		c.After(cleanerAfter, clean{})
+		wait, _ := a.cleaning.Failed(c.Now()) // without a limit there is always a wait
+		c.After(wait, clean{})
 		return
 	}
 	one := a.names[name]

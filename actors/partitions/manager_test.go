@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/kit/kittest"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/controller"
@@ -399,4 +400,82 @@ func TestHandoversOfOtherNodesAreServed(t *testing.T) {
 	if got := kittest.Expect[link.Answer](t, w.asker, time.Second); got.Token != 3 || got.Err != nil {
 		t.Fatalf("got %+v", got)
 	}
+}
+
+// Whoever waits for leaders or for a handover hears of it when the manager goes, and does not have to wait
+// for his own deadline.
+func TestWhoWaitsIsAnsweredWhenTheManagerGoes(t *testing.T) {
+	w := newWorld(t)
+	w.begin(true)
+	w.change(topicOf("a", topic(1), 1, 2))
+	peer := kittest.NewProbe(w.system, "peer")
+	mine, _ := w.partition(topic(1)).ReplicaOn(self)
+	id := w.partition(topic(1)).Group
+	w.lead(topic(1), mine, 5, false)
+	w.manager.Tell(AwaitLeaders{Topics: []image.TopicID{topic(1)}, ReplyTo: w.asker.Address, Token: 7})
+	w.manager.Tell(Handover{Group: id, To: 2, ReplyTo: w.asker.Address, Token: 8})
+	w.manager.Tell(link.Incoming{From: 2, Body: handover{id, 2}.encode(), ReplyTo: peer.Address, Token: 9})
+	w.asker.ExpectNone(t)
+	w.system.Stop(w.manager)
+	if got := kittest.Expect[LeadersReady](t, w.asker, time.Second); got.Token != 7 {
+		t.Errorf("got %+v", got)
+	}
+	if got := kittest.Expect[group.Transferred](t, w.asker, time.Second); got.Token != 8 ||
+		!errors.Is(got.Err, kit.ErrStopped) {
+		t.Errorf("got %+v, want that the manager has stopped", got)
+	}
+	if got := kittest.Expect[link.Answer](t, peer, time.Second); got.Token != 9 || got.Err == nil {
+		t.Errorf("got %+v, want that the manager has stopped", got)
+	}
+	w.asker.ExpectNone(t)
+}
+
+// The message at which an actor fails is refused already: it is not answered once more.
+func TestWhoseMessageFailedIsNotAnsweredTwice(t *testing.T) {
+	system, _ := kittest.NewInline(t)
+	probe := kittest.NewProbe(system, "asker")
+	first := AwaitLeaders{Topics: []image.TopicID{topic(1)}, ReplyTo: probe.Address, Token: 1}
+	second := AwaitLeaders{Topics: []image.TopicID{topic(1)}, ReplyTo: probe.Address, Token: 2}
+	var a awaiting
+	a.topicAdded(topic(1), 1)
+	a.add(first)
+	a.add(second)
+	a.stop(second)
+	if got := kittest.Expect[LeadersReady](t, probe, time.Second); got.Token != 1 {
+		t.Errorf("got %+v", got)
+	}
+	probe.ExpectNone(t)
+	var q questions
+	for token := range uint64(2) {
+		q.add(question{group: 5, replyTo: probe.Address, token: token})
+	}
+	q.stop(Handover{Group: 5, ReplyTo: probe.Address, Token: 1})
+	if got := kittest.Expect[group.Transferred](t, probe, time.Second); got.Token != 0 {
+		t.Errorf("got %+v", got)
+	}
+	probe.ExpectNone(t)
+}
+
+// The groups go on while their manager is rebuilt. What they tell reaches the actors that the new one has built.
+func TestNewsOfGroupsReachTheRebuiltManager(t *testing.T) {
+	w := newWorld(t)
+	w.begin(true)
+	w.change(topicOf("a", topic(1), 1, 2))
+	mine, _ := w.partition(topic(1)).ReplicaOn(self)
+	w.lead(topic(1), mine, 5, true)
+	w.system.Stop(w.manager)
+	kittest.Expect[kit.Terminated](t, w.broker, time.Second)
+	w.manager = w.broker.Spawn(t, "partitions", Spec(w.options))
+	w.begin(true)
+	w.lead(topic(1), 0, 6, false)
+	replica := w.table.Lookup("a", 0)
+	if l := replica.Leadership(); l.Node != partition.NoLeader || l.Epoch != 6 {
+		t.Fatalf("got %+v, want that nobody leads in epoch 6", l)
+	}
+	w.lead(topic(1), mine, 7, true)
+	if l := w.leaders.Of(replica.Group); l.Node != self || l.Epoch != 7 || !l.Ready {
+		t.Errorf("got %+v, want this node in epoch 7", l)
+	}
+	replica.Waiters.Tell(partition.Wait{Offset: 1 << 40, ReplyTo: w.asker.Address})
+	w.asker.ExpectNone(t) // somebody keeps it
 }

@@ -35,6 +35,8 @@ type world struct {
 	links    map[int32]*kittest.Probe
 	down     map[int32]bool
 	asker    *kittest.Probe
+	broker   *kittest.Probe // the parent of the manager
+	options  Options
 	leaders  *partition.Leaders
 	table    *partition.Table
 	manager  kit.Address
@@ -45,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	system, clock := kittest.NewInline(t)
 	w := &world{
 		T: t, system: system, clock: clock, image: image.New(), down: map[int32]bool{},
-		metadata: kittest.NewProbe(system, "metadata"), asker: kittest.NewProbe(system, "asker"),
+		metadata: kittest.NewProbe(system, "metadata"), asker: kittest.NewProbe(system, "asker"), broker: kittest.NewProbe(system, "broker"),
 		links: map[int32]*kittest.Probe{}, leaders: partition.NewLeaders(), table: partition.NewTable(),
 		fs: vfs.NewMem(),
 	}
@@ -60,14 +62,14 @@ func newWorld(t *testing.T) *world {
 	for id := int32(1); id <= 4; id++ {
 		w.apply(register(id, byte(id)))
 	}
-	options := Options{
+	w.options = Options{
 		NodeID: self, Directory: [16]byte{15: 1}, Table: w.table, Leaders: w.leaders,
 		Metadata: w.metadata.Address, Peers: w,
 		Partition:         &partition.Options{FS: w.fs, LogDir: "/data", Raft: host, Log: zerolog.Nop()},
 		Configure:         func(*image.Image, *image.Topic) *partition.Config { return &partition.Config{} },
 		RetentionInterval: time.Hour, Log: zerolog.Nop(),
 	}
-	w.manager = system.Spawn("partitions", Spec(options))
+	w.manager = w.broker.Spawn(t, "partitions", Spec(w.options))
 	kittest.Expect[metadata.Subscribe](t, w.metadata, time.Second)
 	return w
 }
@@ -222,6 +224,10 @@ type raftOf struct {
 func (r *raftOf) Receive(c *kit.Context) {
 	switch m := c.Message().(type) {
 	case raftactor.Start:
+		if _, runs := r.specs[m.Group]; runs {
+			m.Refuse(raftactor.ErrExists)
+			return
+		}
 		name := "group-" + m.Name
 		r.specs[m.Group] = m.Spec
 		core := c.Spawn(name, kit.Spec{New: func() kit.Actor { return groupOf{r, m.Name} }})
