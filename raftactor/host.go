@@ -148,6 +148,8 @@ func (h *host) Receive(c *kit.Context) {
 		h.rebuild(c, m)
 	case walactor.Appended:
 		h.removed(m)
+	case kit.Stopping:
+		h.onStopping(c)
 	}
 }
 
@@ -327,4 +329,17 @@ func (h *host) describe() []GroupStatus {
 	}
 	slices.SortFunc(groups, func(a, b GroupStatus) int { return cmp.Compare(a.Group, b.Group) })
 	return groups
+}
+
+// onStopping answers everybody who waits for this host, but for the one whose message made it fail.
+func (h *host) onStopping(c *kit.Context) {
+	stop, _ := c.Failed().(Stop)
+	for _, u := range h.units {
+		for _, m := range u.stops {
+			if m.Group != stop.Group || m.Token != stop.Token || !m.ReplyTo.Equal(stop.ReplyTo) {
+				m.Refuse(kit.ErrStopped)
+			}
+		}
+	}
+	h.abandonResigning(c.Failed())
 }

@@ -1,6 +1,7 @@
 package raftactor
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -185,5 +186,28 @@ func TestASleepingGroupFindsANewLeaderWhenANodeGoesDown(t *testing.T) {
 		if len(m.lines) != 2 || m.lines[1] != "b" {
 			t.Errorf("replica %d applied %v, want a, b", i, m.lines)
 		}
+	}
+}
+
+// Whoever waits for the host hears of it when the host goes: a node that stops would wait until its time is
+// up.
+func TestWhoWaitsIsAnsweredWhenTheHostGoes(t *testing.T) {
+	p := newPeers(t)
+	first := p.leader()
+	p.cut[first] = true
+	var answers []any
+	asker := kit.AddressFor("asker", func(m any) { answers = append(answers, m) })
+	p.hosts[first].Tell(Resign{Within: time.Hour, ReplyTo: asker, Token: 4})
+	p.Run()
+	if len(answers) != 0 {
+		t.Fatalf("got %+v while the group leads", answers)
+	}
+	p.System.Stop(p.hosts[first])
+	p.Run()
+	if len(answers) != 1 {
+		t.Fatalf("got %+v, want one answer", answers)
+	}
+	if m, is := answers[0].(Resigned); !is || m.Token != 4 || !errors.Is(m.Err, kit.ErrStopped) {
+		t.Errorf("got %+v, want that the host has stopped", answers[0])
 	}
 }

@@ -73,3 +73,16 @@ func (h *host) lookAgain(c *kit.Context) {
 	}
 	h.resigning.asked = nil
 }
+
+// abandonResigning tells those who wait that nobody looks any more.
+func (h *host) abandonResigning(failed any) {
+	if h.resigning == nil {
+		return
+	}
+	culprit, _ := failed.(Resign)
+	for _, m := range h.resigning.asked {
+		if m.Token != culprit.Token || !m.ReplyTo.Equal(culprit.ReplyTo) {
+			m.Refuse(kit.ErrStopped)
+		}
+	}
+}
