@@ -41,7 +41,7 @@ func TestFailedWriteActorIsAnsweredFor(t *testing.T) {
 	r.Topics[0].Partitions = append(r.Topics[0].Partitions, produceOf(13, -1, "orders", 1, batchOf("v")).Topics[0].Partitions...)
 	got := c.roundTrip(r).(*kmsg.ProduceResponse).Topics[0]
 	for i, p := range got.Partitions {
-		if protocol.Code(p.ErrorCode) != protocol.UnknownServerError || p.Partition != int32(i) || p.BaseOffset != -1 {
+		if protocol.Code(p.ErrorCode) != protocol.RequestTimedOut || p.Partition != int32(i) || p.BaseOffset != -1 {
 			t.Errorf("got %+v", p)
 		}
 	}

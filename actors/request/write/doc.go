@@ -5,7 +5,7 @@
 //	children  none
 //	owns      the answer to one produce request, its deadline, and the question to the coordinator of its
 //	          transaction
-//	on panic  stopped; the connection answers UNKNOWN_SERVER_ERROR for every partition
+//	on panic  stopped; the connection answers REQUEST_TIMED_OUT for every partition, at once
 //	loses     the answers that it had gathered; the records are written all the same
 //	mailbox   one by one
 //	blocks    never

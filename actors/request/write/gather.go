@@ -154,8 +154,11 @@ func (g *Gather) hint(who subject, answer *kmsg.ProduceResponseTopicPartition) {
 	g.response.Brokers = append(g.response.Brokers, found)
 }
 
-// Failure returns the response to a request whose actor has failed: whether its records will be written is
-// not known.
+// Failure returns the response to a request whose actor has failed. Its records may have been written, so the
+// code is that of a deadline, the one of Kafka's with that meaning: an idempotent producer sends the same
+// batches again under the same sequence numbers. UNKNOWN_SERVER_ERROR is final to Java's producer and to
+// librdkafka, which also takes the records for not written; NOT_LEADER_OR_FOLLOWER means the latter to
+// librdkafka, too, and would have clients ask for a leader who has not moved.
 func Failure(r *kmsg.ProduceRequest) *kmsg.ProduceResponse {
 	response := kmsg.NewPtrProduceResponse()
 	response.Topics = make([]kmsg.ProduceResponseTopic, len(r.Topics))
@@ -164,7 +167,7 @@ func Failure(r *kmsg.ProduceRequest) *kmsg.ProduceResponse {
 		topic.Topic, topic.TopicID = r.Topics[i].Topic, r.Topics[i].TopicID
 		for j := range r.Topics[i].Partitions {
 			one := unanswered(r.Topics[i].Partitions[j].Partition)
-			one.ErrorCode = int16(protocol.UnknownServerError)
+			one.ErrorCode = int16(protocol.RequestTimedOut)
 			topic.Partitions = append(topic.Partitions, one)
 		}
 	}
