@@ -46,7 +46,8 @@ func Spec(options Options) kit.Spec {
 type server struct {
 	options  Options
 	handler  http.Handler
-	http     *http.Server // nil while nothing is open
+	listener net.Listener // nil while nothing is open; kept from the first moment on: no failure leaks it
+	http     *http.Server // nil until it serves
 	opening  int          // counts openings, so that the end of an earlier one is told apart
 	restarts kit.Restarts
 }
@@ -84,6 +85,7 @@ func (s *server) open(c *kit.Context) {
 		s.options.Owner.Tell(Failed{Err: listenError(s.options.Address, err)})
 		return
 	}
+	s.listener = listener
 	s.opening++
 	s.http = newHTTPServer(s.handler, c.Log())
 	go serve(s.http, bound(listener), c.Self(), s.opening)
@@ -106,11 +108,13 @@ func (s *server) onServed(c *kit.Context, m served) {
 
 // close cuts what is under way: a scrape is asked again, and draining would have to wait.
 func (s *server) close(c *kit.Context) {
-	if s.http == nil {
-		return
+	if s.http != nil {
+		if err := s.http.Close(); err != nil {
+			c.Log().Debug().Err(err).Msg("closing the HTTP listener")
+		}
 	}
-	if err := s.http.Close(); err != nil {
-		c.Log().Debug().Err(err).Msg("closing the HTTP listener")
+	if s.listener != nil {
+		_ = s.listener.Close() // the server has closed it, unless it had not begun to serve
 	}
-	s.http = nil
+	s.http, s.listener = nil, nil
 }

@@ -35,10 +35,13 @@ func Spec(config Config) kit.Spec {
 
 // Actor serves the peers of this node. See the package comment for its card.
 type Actor struct {
-	config  Config
-	server  *grpc.Server // nil if the address could not be bound
-	handler *handler
-	door    *Door // instead of server, with a Transport
+	config Config
+	// listener is kept from the first moment on, so that no failure leaks it; nil if the address could not be
+	// bound.
+	listener net.Listener
+	server   *grpc.Server // nil until it serves
+	handler  *handler
+	door     *Door // instead of server, with a Transport
 }
 
 // Receive implements kit.Actor.
@@ -69,6 +72,7 @@ func (a *Actor) onStarted(c *kit.Context) {
 		c.Stop(c.Self())
 		return
 	}
+	a.listener = listener
 	a.handler = newHandler(a.config, *c.Log())
 	a.server = grpc.NewServer(a.serverOptions()...)
 	a.server.RegisterService(wire.Service(), a.handler)
@@ -101,5 +105,8 @@ func (a *Actor) onStopping() {
 		a.handler.join()
 	case a.door != nil:
 		a.config.Transport.Shut(a.door)
+	}
+	if a.listener != nil {
+		_ = a.listener.Close() // the server has closed it, unless it had not begun to serve
 	}
 }
