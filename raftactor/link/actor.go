@@ -18,6 +18,9 @@ const (
 	maxBackOff = time.Second
 	healthy    = time.Second            // up for so long: the next back-off is the shortest
 	patience   = 100 * time.Millisecond // with an attempt, when there is reason to believe that another succeeds
+	// missedAfter is how long a peer cannot be reached until the log says so, once. Nodes that are started
+	// together find each other sooner.
+	missedAfter = 5 * time.Second
 )
 
 // DefaultTimeout is how long a call waits that does not say so.
@@ -70,7 +73,9 @@ type Actor struct {
 
 	session *session // nil: the link is down
 	since   time.Time
-	leaving bool // the peer has said that it is about to stop
+	leaving bool      // the peer has said that it is about to stop
+	lost    time.Time // when the link was lost, or the first attempt began
+	missed  bool      // the log has said so
 
 	calls    kit.Pending[uint64, Call]
 	expiry   time.Time // when expire comes; zero: it does not
@@ -111,6 +116,7 @@ func (a *Actor) Receive(c *kit.Context) {
 func (a *Actor) onStarted(c *kit.Context) {
 	a.peer = a.config.Peers.add(a.config.Node, c.Self())
 	a.peer.address.Store(a.address)
+	a.lost = c.Now()
 	a.dial(c)
 }
 
@@ -189,6 +195,7 @@ func (a *Actor) onOpened(c *kit.Context, m opened) {
 		return
 	}
 	a.dialing, a.session, a.since, a.refusal, a.leaving = false, m.session, c.Now(), "", false
+	a.missed = false
 	a.peer.connects.Add(1)
 	a.peer.phase.Store(Linked)
 	a.peer.session.Store(m.session)
@@ -212,10 +219,16 @@ func (a *Actor) onEnded(c *kit.Context, m ended) {
 	a.redial(c)
 }
 
-// failed notes why an attempt has failed. A refusal is something that a person must look at, but once.
+// failed notes why an attempt has failed. A refusal is something that a person must look at, and so is a peer
+// that stays away; but once.
 func (a *Actor) failed(c *kit.Context, err error) {
 	a.peer.lastError.Store(err.Error())
-	c.Log().Debug().Err(err).Int32("peer", a.config.Node).Str("address", a.address).Msg("cannot connect to peer")
+	level := zerolog.DebugLevel
+	if !a.missed && c.Now().Sub(a.lost) >= missedAfter {
+		a.missed, level = true, zerolog.WarnLevel
+	}
+	c.Log().WithLevel(level).Err(err).Int32("peer", a.config.Node).Str("address", a.address).
+		Dur("for", c.Now().Sub(a.lost)).Msg("cannot connect to peer")
 	var refused refusal
 	if !errors.As(err, &refused) || a.refusal == err.Error() {
 		return
@@ -249,6 +262,7 @@ func (a *Actor) down(c *kit.Context, err error) {
 	if !errors.Is(err, errSilent) {
 		a.peer.closed.Store(c.Now().UnixNano())
 	}
+	a.lost = c.Now()
 	a.lose(err)
 }
 

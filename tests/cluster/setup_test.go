@@ -18,7 +18,7 @@ import (
 )
 
 // What the nodes warn of when another one goes or cannot be reached.
-const linkLost = `^link is down$`
+const linkLost = `^(link is down|cannot connect to peer)$`
 
 // What a node warns of whose controller went while it asked it for something.
 const controllerLost = `^no producer ids allocated$`

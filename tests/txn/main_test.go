@@ -55,7 +55,7 @@ const (
 // What nodes log of a peer that is killed, of those that ask it for something, and of a disk that others
 // use too.
 var warnings = []string{
-	`^link is down$`, `^no producer ids allocated$`, `^(write-ahead log waits for the disk|disk answers again)$`,
+	`^(link is down|cannot connect to peer)$`, `^no producer ids allocated$`, `^(write-ahead log waits for the disk|disk answers again)$`,
 	`^actor holds a message$`,
 }
 
