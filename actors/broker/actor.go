@@ -145,6 +145,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onPeersBound(c, m)
 	case metadata.Removed:
 		a.onFatal(c, m.Err)
+	case raftactor.Offline:
+		a.onMetadataOffline(m)
 	case metadata.ImageChanged:
 		a.onImageChanged(c, m)
 	case partitions.LeadersReady:
@@ -356,6 +358,14 @@ func (a *Actor) onFatal(c *kit.Context, err error) {
 	a.fail(err)
 	c.Stop(c.Self().Child(nameListener))
 	a.maybeStopped(c)
+}
+
+// onMetadataOffline says that this node is not ready any more. Without its replica of the metadata log it
+// serves what it has and learns of no change; whoever watches over it may start it again.
+func (a *Actor) onMetadataOffline(m raftactor.Offline) {
+	if a.phase == serving {
+		a.publish(fmt.Errorf("the replica of the metadata log is offline: %w", m.Err))
+	}
 }
 
 // publish tells the HTTP listener whether clients are served.

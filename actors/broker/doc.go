@@ -11,7 +11,7 @@
 //	receives  Stop, Await, Subscribe, Unsubscribe, Produce, Request, Fetch, Watch, Next, Unwatch,
 //	          partitions.Moved, storage.Opened, storage.Failed, server.Bound, listener.Bound, listener.Drained,
 //	          admin.Opened, admin.Failed, metadata.ImageChanged, metadata.Removed, partitions.LeadersReady,
-//	          electionOver, raftactor.Resigned, janitor.CheckpointsMade, rebuild
+//	          electionOver, raftactor.Offline, raftactor.Resigned, janitor.CheckpointsMade, rebuild
 //	sends     Ready, Failed, LeaderChanged and Stopped; what local takes; listener.Open, listener.Drain,
 //	          metadata.Announce, raftactor.Subscribe,
 //	          raftactor.Resign, janitor.CheckpointNow
