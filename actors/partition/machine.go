@@ -24,6 +24,9 @@ var _ applier.Machine = (*Machine)(nil)
 // rebuild says that this process wrote the files itself and readers may be looking at them.
 func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool) (*Machine, error) {
 	config := replica.Config()
+	// The host of the groups knows what it has opened itself; a host that was rebuilt does not know it of the
+	// one before.
+	rebuild = rebuild || replica.Log() != nil
 	how := partitionlog.Boot
 	if rebuild {
 		how = partitionlog.Rebuild
@@ -36,6 +39,9 @@ func OpenMachine(replica *Replica, options *Options, state []byte, rebuild bool)
 	log, err := partitionlog.Open(options.FS, replica.Dir, options.logConfig(replica, config), state, how)
 	if err != nil {
 		return nil, fmt.Errorf("open log of %s: %w", replica.Name(), err)
+	}
+	if rebuild {
+		replica.unlead()
 	}
 	replica.publishLog(log)
 	return &Machine{replica: replica, log: log, config: config}, nil

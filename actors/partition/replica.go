@@ -94,6 +94,20 @@ func (r *Replica) Reconfigure(config *Config) { r.config.Store(config) }
 // publishLog is called by the machine once its log is open.
 func (r *Replica) publishLog(log *partitionlog.Log) { r.log.Store(log) }
 
+// unlead is called by a machine that is about to show less than readers have seen, since it has been rebuilt
+// from its last checkpoint. Its group has told that it does not lead, and will tell when it does and
+// everything is applied again; but the replica's actor may be late, or be rebuilt itself and have missed
+// that. Until then a reader who was further would be told that his offset does not exist, and begin anew.
+//
+// Whoever serves reads the view first and the leadership then: so he who finds the shorter view finds no
+// leader.
+func (r *Replica) unlead() {
+	before := r.leadership.Load()
+	for before.Ready && !r.leadership.CompareAndSwap(before, &Leadership{Node: NoLeader, Epoch: before.Epoch}) {
+		before = r.leadership.Load()
+	}
+}
+
 // removeLog removes the files of the log. Its owner, the applier, has ended; readers that still send from a
 // segment finish undisturbed.
 func (r *Replica) removeLog(fs vfs.FS) error {

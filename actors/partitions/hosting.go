@@ -77,8 +77,9 @@ func (a *Actor) newReplica(c *kit.Context, topic *image.Topic, p image.Partition
 	return replica
 }
 
-// byName returns the address of whoever is the manager. The handle of a replica, and the group that tells its news
-// there, outlive this incarnation: under its own address they would speak to nobody once it has been rebuilt.
+// byName returns the address of whoever is the manager. The handle of a replica, and the group that tells its
+// news there, outlive this incarnation: under its own address they would speak to nobody once it has been
+// rebuilt.
 func byName(c *kit.Context) kit.Address {
 	if parent := c.Parent(); !parent.IsZero() {
 		return parent.Child(c.Self().Name())

@@ -45,7 +45,7 @@ type Actor struct {
 
 // FetchSpec returns how to spawn the actor of a Fetch.
 func FetchSpec(options *Options, m Fetch) kit.Spec {
-	return kit.Spec{New: func() kit.Actor { return &Actor{options: options, ask: m} }, Log: options.Log}
+	return kit.Spec{New: func() kit.Actor { return newActor(options, m) }, Log: options.Log}
 }
 
 // WatchSpec returns how to spawn the actor of a Watch.
@@ -55,9 +55,18 @@ func WatchSpec(options *Options, m Watch) kit.Spec {
 		MinBytes: 1, Wait: watchWait, ReplyTo: m.ReplyTo, Token: m.Token,
 	}
 	return kit.Spec{
-		New: func() kit.Actor { return &Actor{options: options, ask: ask, follows: true} },
+		New: func() kit.Actor {
+			a := newActor(options, ask)
+			a.follows = true
+			return a
+		},
 		Log: options.Log,
 	}
+}
+
+// newActor returns one that owes an answer from the first moment on: also if it fails as it begins.
+func newActor(options *Options, ask Fetch) *Actor {
+	return &Actor{options: options, ask: ask, reading: true}
 }
 
 // Receive implements kit.Actor.

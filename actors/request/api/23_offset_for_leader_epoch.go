@@ -40,7 +40,13 @@ func (l look) epochEnd(topic string, p *kmsg.OffsetForLeaderEpochRequestTopicPar
 	replica, code := l.replica(topic, p.Partition)
 	if code == protocol.None {
 		var s standing
-		if s, code = l.standing(replica, protocol.LeaderEpoch(p.CurrentLeaderEpoch), false); code == protocol.None {
+		s, code = l.standing(replica, protocol.LeaderEpoch(p.CurrentLeaderEpoch), false)
+		switch {
+		case code != protocol.None:
+		case !s.leadership.Ready:
+			// What is committed is not all applied yet: where the log ends now would look like a loss.
+			code = protocol.NotLeaderOrFollower
+		default:
 			epoch, end := s.epochEnd(protocol.LeaderEpoch(p.LeaderEpoch))
 			answer.LeaderEpoch, answer.EndOffset = int32(epoch), int64(end)
 		}

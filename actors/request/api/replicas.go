@@ -33,7 +33,8 @@ type standing struct {
 // first: a client that is behind hears that, whoever leads.
 func (l look) standing(replica *partition.Replica, epoch protocol.LeaderEpoch, anyReplica bool,
 ) (standing, protocol.Code) {
-	s := standing{leadership: replica.Leadership(), view: replica.View()}
+	view := replica.View() // before the leadership: see partition.Replica
+	s := standing{leadership: replica.Leadership(), view: view}
 	switch {
 	case epoch != protocol.NoLeaderEpoch && epoch < s.leadership.Epoch:
 		return s, protocol.FencedLeaderEpoch

@@ -124,8 +124,8 @@ func (i *item) inspect(l limits) *partitionlog.View {
 		i.leader = i.elsewhere
 		return nil
 	}
+	view := i.replica.View() // before the leadership: see partition.Replica
 	leadership := i.replica.Leadership()
-	view := i.replica.View()
 	if code := i.check(l, leadership, view); code != protocol.None {
 		i.result = failed(oldCode(code, l.version))
 		if code == protocol.NotLeaderOrFollower || code == protocol.FencedLeaderEpoch {
