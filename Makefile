@@ -36,7 +36,7 @@ faults: ## clusters that are killed, frozen and cut off; crashes of actors; all 
 	go test -timeout 10m ./tests/crash
 	go test -timeout 10m $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
-	go test -short -timeout 15m ./tests/chaos
+	go test -timeout 15m ./tests/chaos
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,10 +41,13 @@ type load struct {
 	ctx    context.Context
 	end    context.CancelFunc
 	all    sync.WaitGroup
+
+	mu   sync.Mutex
+	slow map[string]time.Duration // by what a client does: the longest that it took, retries included
 }
 
 func (w *world) load() *load {
-	l := &load{world: w, ledger: newLedger()}
+	l := &load{world: w, ledger: newLedger(), slow: map[string]time.Duration{}}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.create()
 	for p := range int32(partitions) {
@@ -94,6 +99,10 @@ func (l *load) create() {
 }
 
 func createTopic(ctx context.Context, client *kgo.Client, name, policy string) error {
+	return createTopicOf(ctx, client, name, partitions, policy)
+}
+
+func createTopicOf(ctx context.Context, client *kgo.Client, name string, partitions int32, policy string) error {
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, -1
 	config := kmsg.NewCreateTopicsRequestTopicConfig()
@@ -108,28 +117,42 @@ func createTopic(ctx context.Context, client *kgo.Client, name, policy string) e
 	return kerr.ErrorForCode(response.Topics[0].ErrorCode)
 }
 
-// produce is an idempotent producer: what it was acked is there once. The one answer that makes its client give up
-// a record is UNKNOWN_SERVER_ERROR, for a request whose actor has crashed; then it is another producer.
-func (l *load) produce(name string, partition int32) {
-	for l.ctx.Err() == nil {
-		client := l.world.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected())
-		l.produceWith(client, name, partition)
-		client.Close()
+// took notes how long something took that began then.
+func (l *load) took(what string, begun time.Time) {
+	if l.ctx.Err() != nil {
+		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slow[what] = max(l.slow[what], time.Since(begun))
 }
 
-func (l *load) produceWith(client *kgo.Client, name string, partition int32) {
+func (l *load) slowest() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []string
+	for what, took := range l.slow {
+		all = append(all, fmt.Sprintf("%s %v", what, took.Round(time.Millisecond)))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// produce is an idempotent producer: what it was acked is there once, and there is no crash that makes it
+// give up.
+func (l *load) produce(name string, partition int32) {
+	client := l.world.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected())
+	defer client.Close()
 	for l.running(pace) {
 		value := l.ledger.next(name)
 		record := &kgo.Record{Topic: orders, Partition: partition, Value: []byte(value)}
+		begun := time.Now()
 		err := client.ProduceSync(l.ctx, record).FirstErr()
+		l.took("idempotent produce", begun)
 		switch {
 		case err == nil:
 			l.ledger.ack(value, record.Partition, record.Offset)
 		case l.ctx.Err() != nil:
-			return
-		case errors.Is(err, kerr.UnknownServerError):
-			l.errors.Add(1)
 			return
 		default:
 			l.ledger.violation("the idempotent producer %s had to give up: %v", name, err)
@@ -138,7 +161,8 @@ func (l *load) produceWith(client *kgo.Client, name string, partition int32) {
 	}
 }
 
-// probe sends one record at a time and never again, and counts what goes wrong. Everything is answered in time.
+// probe sends one record at a time and never again, and counts what goes wrong. Everything is answered in
+// time.
 func (l *load) probe(name string, partition int32) {
 	client := l.world.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite(),
 		kgo.RecordRetries(0), kgo.ProduceRequestTimeout(5*time.Second), kgo.MaxProduceRequestsInflightPerBroker(1))
@@ -147,7 +171,9 @@ func (l *load) probe(name string, partition int32) {
 		value := l.ledger.next(name)
 		record := &kgo.Record{Topic: orders, Partition: partition, Value: []byte(value)}
 		ctx, cancel := context.WithTimeout(l.ctx, deadline)
+		begun := time.Now()
 		err := client.ProduceSync(ctx, record).FirstErr()
+		l.took("produce", begun)
 		late := ctx.Err() != nil && l.ctx.Err() == nil
 		cancel()
 		switch {
@@ -165,12 +191,17 @@ func (l *load) probe(name string, partition int32) {
 func (l *load) consume(partition int32) {
 	client := l.world.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
 		orders: {partition: kgo.NewOffset().At(0)},
-	}))
+	}), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	defer client.Close()
 	for l.ctx.Err() == nil {
 		fetches := client.PollFetches(l.ctx)
 		fetches.EachError(func(_ string, _ int32, err error) {
-			if l.ctx.Err() == nil && !errors.Is(err, context.Canceled) {
+			var lost *kgo.ErrDataLoss
+			switch {
+			case l.ctx.Err() != nil || errors.Is(err, context.Canceled):
+			case errors.Is(err, kerr.OffsetOutOfRange) || errors.As(err, &lost):
+				l.ledger.violation("partition %d: the reader, which was told of the offsets before, got: %v", partition, err)
+			default:
 				l.errors.Add(1)
 			}
 		})
@@ -207,10 +238,12 @@ func (l *load) commit() {
 		l.ledger.commit.tried++
 		offset, acked := l.ledger.commit.tried, l.ledger.commit.acked
 		l.ledger.mu.Unlock()
+		begun := time.Now()
 		if commitOffset(ctx, client, offset) == nil {
 			acked = offset
 		}
 		got, err := fetchOffset(ctx, client)
+		l.took("commit and fetch of an offset", begun)
 		if err == nil && (got < acked || got > offset) {
 			l.ledger.violation("the group is at offset %d after %d was committed", got, acked)
 		}
@@ -274,7 +307,9 @@ func (l *load) change() {
 	for i := 0; l.running(100 * time.Millisecond); i++ {
 		ctx, cancel := context.WithTimeout(l.ctx, deadline)
 		name := fmt.Sprintf("temporary-%d", i)
+		begun := time.Now()
 		_ = createTopic(ctx, client, name, "delete") // it may exist: the answer got lost and the client asked again
+		l.took("create topic", begun)
 		request := kmsg.NewPtrDeleteTopicsRequest()
 		topic := kmsg.NewDeleteTopicsRequestTopic()
 		topic.Topic = kmsg.StringPtr(name)
@@ -354,9 +389,11 @@ func (l *load) embed(n *node) {
 		})
 		request := kmsg.NewPtrMetadataRequest()
 		request.SetVersion(9)
+		begun := time.Now()
 		_, requestErr := kit.Ask[broker.Responded](ctx, s, root, func(a kit.Address) any {
 			return broker.Request{Body: request, ReplyTo: a}
 		})
+		l.took("request of an actor", begun)
 		if ctx.Err() != nil && l.ctx.Err() == nil && n.current() == running {
 			l.ledger.violation("node %d did not answer an actor within %v: %v, %v, %v", n.id, deadline, err, fetchErr,
 				requestErr)

@@ -20,37 +20,79 @@ type table struct {
 	seed  uint64
 	mu    sync.Mutex
 	rows  map[string]*row
-	known map[string]bool
+	hits  map[string]int // by target, and by target and point
+	begun time.Time
+
+	bursts map[string]bool // by size of the cluster and kind: it had one
+	slow   int             // bursts that take long and are left
 }
 
 type row struct {
 	points map[kit.Point]int
+	bursts int // crashes past what is repaired
 	fatal  int // crashes after which the node stopped and was started again
 	errors int64
-	times  []time.Duration
+	times  []time.Duration // of those that were alone
 }
 
-func newTable(seed uint64) *table {
-	return &table{seed: seed, rows: map[string]*row{}, known: map[string]bool{}}
-}
+// long is a run that has the time for every burst.
+const long = 2000
 
-func (b *table) know(kinds []string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, kind := range kinds {
-		b.known[kind] = true
+func newTable(seed uint64, crashes int) *table {
+	b := &table{seed: seed, begun: time.Now(), rows: map[string]*row{}, hits: map[string]int{}, bursts: map[string]bool{}, slow: 1}
+	if crashes >= long {
+		b.slow = 100
 	}
+	return b
 }
 
-func (b *table) add(kind string, struck kit.Struck, took time.Duration, errors int64, fatal bool) {
+// swiftly is how many failures are soon over.
+const swiftly = 6
+
+// mayBurst tells whether a kind may be crashed past its limit, of so many failures.
+func (b *table) mayBurst(size int, kind string, failures int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return !b.bursts[fmt.Sprint(size, kind)] && (failures <= swiftly || b.slow > 0)
+}
+
+// claimBurst notes that a kind is crashed past its limit, unless somebody else does it already.
+func (b *table) claimBurst(size int, kind string, failures int) bool {
+	if !b.mayBurst(size, kind, failures) {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bursts[fmt.Sprint(size, kind)] = true
+	if failures > swiftly {
+		b.slow--
+	}
+	return true
+}
+
+func (b *table) row(kind string) *row {
 	r := b.rows[kind]
 	if r == nil {
 		r = &row{points: map[kit.Point]int{}}
 		b.rows[kind] = r
 	}
-	r.points[struck.Point]++
+	return r
+}
+
+// add counts a crash.
+func (b *table) add(one shot) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.row(one.kind()).points[one.point]++
+	b.hits[one.target.key()]++
+	b.hits[one.key()]++
+}
+
+// addAlone notes what a crash led to that nothing else was mixed up with.
+func (b *table) addAlone(kind string, took time.Duration, errors int64, fatal bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.row(kind)
 	r.errors += errors
 	r.times = append(r.times, took)
 	if fatal {
@@ -58,48 +100,107 @@ func (b *table) add(kind string, struck kit.Struck, took time.Duration, errors i
 	}
 }
 
-// missing returns the kinds that were alive and never crashed.
-func (b *table) missing() (kinds []string) {
-	for kind := range b.known {
-		if b.rows[kind] == nil {
-			kinds = append(kinds, kind)
-		}
-	}
-	slices.Sort(kinds)
-	return kinds
+func (b *table) addBurst(kind string, crashes int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.row(kind).bursts += crashes
 }
 
-func (b *table) text() string {
-	var kinds []string
-	total := 0
+// alone returns how many crashes of a kind were alone, crashes how many there were, hit those of a target.
+func (b *table) alone(kind string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if timed[kind] > 0 {
+		return len(b.row(kind).times) / 3 // a median takes more of them
+	}
+	return len(b.row(kind).times)
+}
+
+func (b *table) crashes(kind string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.row(kind).crashes()
+}
+
+func (b *table) hit(key string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hits[key]
+}
+
+func (r *row) crashes() (n int) {
+	for _, count := range r.points {
+		n += count
+	}
+	return n
+}
+
+// median returns how long the crashes of a kind took that were alone, zero if there are fewer than five.
+func (b *table) median(kind string) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	times := slices.Sorted(slices.Values(b.row(kind).times))
+	if len(times) < 5 {
+		return 0
+	}
+	return times[len(times)/2]
+}
+
+func (b *table) text(seen func(kind string) []string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	kinds, total := []string{}, 0
 	for kind, r := range b.rows {
 		kinds = append(kinds, kind)
-		total += len(r.times)
+		total += r.crashes() + r.bursts
 	}
 	slices.Sort(kinds)
 	var text strings.Builder
-	fmt.Fprintf(&text, "Seed %d, %d crashes.\n\n", b.seed, total)
-	text.WriteString("| kind | crashes: before, middle, after | node started again | serves again: p50, max | " +
-		"errors that probes saw |\n| --- | --- | --- | --- | --- |\n")
+	fmt.Fprintf(&text, "Seed %d, %d crashes in %v.\n\n", b.seed, total, time.Since(b.begun).Round(time.Second))
+	text.WriteString("| kind | crashes: before, middle, after | in bursts | messages: hit, at all points | node started again | " +
+		"serves again: p50, max | errors that probes saw |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, kind := range kinds {
 		r := b.rows[kind]
-		slices.Sort(r.times)
-		name := kind
-		if name == "" {
-			name = "broker"
+		messages := seen(kind)
+		hit, whole := 0, 0
+		for _, one := range messages {
+			if b.hits[kind+" "+one] > 0 {
+				hit++
+			}
+			if b.everywhere(kind + " " + one) {
+				whole++
+			}
 		}
-		fmt.Fprintf(&text, "| %s | %d: %d, %d, %d | %d | %s, %s | %d |\n", name, len(r.times), r.points[kit.Before],
-			r.points[kit.Middle], r.points[kit.After], r.fatal, short(r.times[len(r.times)/2]),
-			short(r.times[len(r.times)-1]), r.errors)
+		fmt.Fprintf(&text, "| %s | %d: %d, %d, %d | %d | %d, %d of %d | %d | %s | %d |\n", kind, r.crashes(),
+			r.points[kit.Before], r.points[kit.Middle], r.points[kit.After], r.bursts, hit, whole, len(messages),
+			r.fatal, span(r.times), r.errors)
 	}
 	return text.String()
 }
 
-func short(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
+// everywhere tells whether a target was hit at all points.
+func (b *table) everywhere(target string) bool {
+	for _, point := range []kit.Point{kit.Before, kit.Middle, kit.After} {
+		if b.hits[target+" "+string(point)] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// span returns the median and the most of durations.
+func span(times []time.Duration) string {
+	if len(times) == 0 {
+		return "—"
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	short := func(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
+	return short(sorted[len(sorted)/2]) + ", " + short(sorted[len(sorted)-1])
+}
 
 // print logs the table, and writes it into the README if it is told to.
-func (b *table) print(t *testing.T) {
-	text := b.text()
+func (b *table) print(t *testing.T, seen func(kind string) []string) {
+	text := b.text(seen)
 	t.Log("\n" + text)
 	if !*update || t.Failed() {
 		return

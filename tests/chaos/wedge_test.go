@@ -22,12 +22,24 @@ import (
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+	came chan struct{} // closed at the next line
 }
+
+func newJournal() *journal { return &journal{came: make(chan struct{})} }
 
 func (j *journal) Write(line []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	close(j.came)
+	j.came = make(chan struct{})
 	return j.text.Write(line)
+}
+
+// next returns a channel that is closed at the next line. Whoever takes it before he looks misses none.
+func (j *journal) next() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.came
 }
 
 // lines returns those that hold all of the words.
@@ -49,7 +61,7 @@ func (j *journal) lines(words ...string) (found []string) {
 // wedged is a node of which something hangs.
 func wedged(t *testing.T, fault kit.Fault) (w *world, log *journal, client *kgo.Client, release func()) {
 	t.Helper()
-	w, log = newWorldOf(t, 1), &journal{}
+	w, log = newWorldOf(t, 1), newJournal()
 	n := w.nodes[0]
 	n.config.Limits.HoldTime = 400 * time.Millisecond
 	n.log = zerolog.New(log)
@@ -88,8 +100,17 @@ func expectTimeout(t *testing.T, client *kgo.Client, partition int32) {
 
 func expectOneLine(t *testing.T, log *journal, words ...string) {
 	t.Helper()
-	for end := after(patience); len(log.lines(words...)) == 0 && !end(); {
-		time.Sleep(10 * time.Millisecond) // between two looks
+	late := time.After(patience)
+	for waiting := true; waiting; {
+		came := log.next()
+		if len(log.lines(words...)) > 0 {
+			break
+		}
+		select {
+		case <-came:
+		case <-late:
+			waiting = false
+		}
 	}
 	if found := log.lines(words...); len(found) != 1 {
 		t.Errorf("got %d lines with %v, want one: %v", len(found), words, found)
@@ -174,10 +195,10 @@ func TestWedgedPeer(t *testing.T) {
 			_ = one.Close()
 		}
 	})
-	log := &journal{}
+	logs := []*journal{newJournal(), newJournal()}
 	var started sync.WaitGroup
-	for _, n := range w.nodes[:2] {
-		n.config.ReplicationFactor, n.log = 2, zerolog.New(log)
+	for i, n := range w.nodes[:2] {
+		n.config.ReplicationFactor, n.log = 2, zerolog.New(logs[i])
 		started.Go(n.start)
 	}
 	started.Wait()
@@ -196,6 +217,9 @@ func TestWedgedPeer(t *testing.T) {
 		if got := percentile(took, 50); got > 200*time.Millisecond {
 			t.Errorf("got a p50 of %v beside a peer that reads nothing", got)
 		}
+	}
+	for _, log := range logs {
+		expectOneLine(t, log, `"level":"warn"`, "cannot connect to peer", `"peer":3`, "has not answered the hello")
 	}
 	if calls.Load() == 0 {
 		t.Error("nobody has spoken to the deaf node")

@@ -6,11 +6,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -30,6 +30,15 @@ type world struct {
 	network *memnet.Network
 	nodes   []*node
 	kinds   *kinds
+	hits    chan hit // faults that have struck
+}
+
+// hit is a fault that has struck, in the turn of the actor that it makes panic.
+type hit struct {
+	kit.Struck
+	node *node
+	at   time.Time
+	end  <-chan struct{} // closed when the actor has stopped
 }
 
 // node is one of them, over all its lives.
@@ -39,15 +48,16 @@ type node struct {
 	config config.Config
 	fs     *vfs.Mem
 	faults *kit.Faults
-	struck chan kit.Struck
 	log    zerolog.Logger
 
 	mu      sync.Mutex
 	running *broker.Running // nil while it is down
-	metrics *prometheus.Registry
+	live    *live           // of this life
+	budgets *budgets        // of this life
+	quit    chan struct{}   // closed when this life is being ended from outside
+	failed  chan struct{}   // closed when the node has to stop by itself
+	reason  error           // why
 	whole   map[string]bool // actors that have to be there
-	crashes int             // since it was started
-	broken  bool            // it had to stop by itself
 }
 
 func newWorld(t *testing.T, size int) *world {
@@ -62,20 +72,15 @@ func newWorld(t *testing.T, size int) *world {
 
 // newWorldOf returns the same with nodes that are not started.
 func newWorldOf(t *testing.T, size int) *world {
-	w := &world{t: t, network: memnet.New(), kinds: newKinds()}
+	w := &world{t: t, network: memnet.New(), kinds: newKinds(), hits: make(chan hit, 100)}
 	var peers []config.Peer
 	for id := int32(1); int(id) <= size; id++ {
 		host := fmt.Sprintf("broker-%d", id)
 		peers = append(peers, config.Peer{ID: id, Kafka: host + ":9092", Raft: host + ":5001"})
 	}
 	for _, peer := range peers {
-		n := &node{world: w, id: peer.ID, fs: vfs.NewMem(), faults: new(kit.Faults), struck: make(chan kit.Struck, 100)}
-		n.faults.OnStruck = func(s kit.Struck) {
-			select {
-			case n.struck <- s:
-			default: // a burst that nobody waits for
-			}
-		}
+		n := &node{world: w, id: peer.ID, fs: vfs.NewMem(), faults: new(kit.Faults)}
+		n.faults.OnStruck = n.onStruck
 		n.config, n.log = settings(peer, peers), zerolog.Nop()
 		if os.Getenv("CHRONIK_CHAOS_LOG") != "" {
 			n.log = zerolog.New(os.Stderr).Level(zerolog.WarnLevel).With().Int32("node", n.id).Timestamp().Logger()
@@ -112,62 +117,98 @@ func settings(self config.Peer, peers []config.Peer) config.Config {
 	return c
 }
 
-// start begins a life of the node.
+// start begins a life of the node, which has to come up.
 func (n *node) start() {
+	if err := n.tryStart(); err != nil {
+		n.world.t.Errorf("start node %d: %v", n.id, err)
+	}
+}
+
+// tryStart begins a life of the node that may end before it has come up.
+func (n *node) tryStart() error {
 	c := n.config
 	if _, err := c.Complete(); err != nil {
-		n.world.t.Errorf("configuration: %v", err)
-		return
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	metrics := prometheus.NewRegistry()
+	life := newLive()
+	n.mu.Lock()
+	n.live, n.budgets, n.reason = life, newBudgets(), nil
+	n.mu.Unlock()
 	running, err := broker.Start(ctx, broker.Options{
-		Registry: metrics, Config: c, Log: n.log, FS: n.fs, Network: n.world.network, Faults: n.faults, Trace: n.world.kinds.note,
+		Config: c, Log: n.log, FS: n.fs, Network: n.world.network, Faults: n.faults,
+		Trace: func(who kit.Address, message any) {
+			path := who.ID()
+			life.note(path, message)
+			n.world.kinds.note(path, message)
+		},
 	})
 	if err != nil {
-		n.world.t.Errorf("start node %d: %v", n.id, err)
-		return
+		return err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.running, n.metrics, n.crashes, n.broken = running, metrics, 0, false
+	n.running, n.quit, n.failed = running, make(chan struct{}), make(chan struct{})
+	go n.watch(running, life, n.quit, n.failed)
+	return nil
 }
 
-// failures counts the actors that have panicked in this life.
-func (n *node) failures() (count float64) {
-	n.mu.Lock()
-	metrics := n.metrics
-	n.mu.Unlock()
-	families, err := metrics.Gather()
-	if err != nil {
-		n.world.t.Errorf("metrics of node %d: %v", n.id, err)
+// watch notes that a node has to stop by itself.
+func (n *node) watch(running *broker.Running, life *live, quit, failed chan struct{}) {
+	select {
+	case err := <-running.Done():
+		n.mu.Lock()
+		n.reason = err
+		n.mu.Unlock()
+		close(failed)
+		life.poke()
+	case <-quit:
 	}
-	for _, family := range families {
-		if family.GetName() != "chronik_actor_failures_total" {
-			continue
-		}
-		for _, one := range family.GetMetric() {
-			count += one.GetCounter().GetValue()
-		}
+}
+
+// onStruck runs in the turn of the actor that is about to panic.
+func (n *node) onStruck(s kit.Struck) {
+	select {
+	case n.world.hits <- hit{Struck: s, node: n, at: time.Now(), end: n.alive().end(s.Actor)}:
+	default: // one of a burst that nobody waits for
 	}
-	return count
 }
 
 // stop ends a life, in order if that is possible: a node whose log has failed has stopped by itself.
 func (n *node) stop() {
-	running := n.current()
-	if running == nil {
-		return
-	}
-	n.mu.Lock()
-	n.running = nil
-	n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := running.Stop(ctx); err != nil && !n.broken {
+	_, broken := n.over()
+	if err := n.end(ctx); err != nil && !broken {
 		n.world.t.Errorf("stop node %d: %v", n.id, err)
 	}
+}
+
+// abandon ends a life in order if that is possible, whatever it says at the end.
+func (n *node) abandon() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = n.end(ctx) // a part of it may be about to fail
+}
+
+// cut ends a life without notice.
+func (n *node) cut() {
+	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+	defer cancel()
+	_ = n.end(ctx) // it is over before it has begun
+}
+
+func (n *node) end(ctx context.Context) error {
+	n.mu.Lock()
+	running := n.running
+	n.running = nil
+	n.mu.Unlock()
+	if running == nil {
+		return nil
+	}
+	close(n.quit)
+	return running.Stop(ctx)
 }
 
 // current returns the life that runs, nil if there is none.
@@ -177,22 +218,55 @@ func (n *node) current() *broker.Running {
 	return n.running
 }
 
+// alive returns the tree of the life that runs, or of the last one.
+func (n *node) alive() *live {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.live
+}
+
 // over tells whether the node had to stop by itself.
 func (n *node) over() (error, bool) {
-	running := n.current()
-	if running == nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.running == nil {
 		return nil, false
 	}
 	select {
-	case err := <-running.Done():
-		n.broken = true
-		return err, true
+	case <-n.failed:
+		return n.reason, true
 	default:
 		return nil, false
 	}
 }
 
-// client returns a client that asks again soon, also over a connection that ended before it answered anything.
+// crash makes an actor panic at a message that nobody else sends it.
+func (n *node) crash(path string) {
+	running := n.current()
+	id, err := n.faults.Add(kit.Fault{Path: path, Message: "*.poke"})
+	if err != nil {
+		n.world.t.Fatal(err)
+	}
+	defer n.faults.Remove(id)
+	end := n.alive().end(path)
+	address := running.Broker()
+	for part := range strings.SplitSeq(strings.TrimPrefix(path, "broker/"), "/") {
+		address = address.Child(part)
+	}
+	address.Tell(poke{})
+	select {
+	case <-end:
+	case <-time.After(patience):
+		n.world.t.Errorf("%s of node %d cannot be crashed", path, n.id)
+	}
+	n.budgets.spend(path, time.Now())
+}
+
+// poke is a message that nobody handles.
+type poke struct{}
+
+// client returns a client that asks again soon, also over a connection that ended before it answered
+// anything.
 func (w *world) client(options ...kgo.Opt) *kgo.Client {
 	var seeds []string
 	for _, n := range w.nodes {

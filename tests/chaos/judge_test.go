@@ -1,0 +1,127 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/chronik-go/chronik/storage/vfs"
+)
+
+// finish stops the load and judges the history.
+func (c *campaign) finish() {
+	c.load.stop()
+	c.t.Logf("%d records acked; slowest requests: %s", c.load.ledger.count(), c.load.slowest())
+	c.load.ledger.verifyTransactions(c.committed())
+	c.load.ledger.verify(c.t, c.content())
+	c.compareReplicas()
+}
+
+// content reads the topic from its beginning to its end.
+func (c *campaign) content() map[int32][]string {
+	content := map[int32][]string{}
+	c.readAll(orders, false, func(r *kgo.Record) {
+		if int(r.Offset) != len(content[r.Partition]) {
+			c.t.Fatalf("partition %d has a hole before offset %d", r.Partition, r.Offset)
+		}
+		content[r.Partition] = append(content[r.Partition], string(r.Value))
+	})
+	return content
+}
+
+// committed counts what a reader of committed records gets, by transaction.
+func (c *campaign) committed() map[string]int {
+	counts := map[string]int{}
+	c.readAll(payments, true, func(r *kgo.Record) { counts[string(r.Value)]++ })
+	return counts
+}
+
+// readAll reads what a topic has. A marker in each partition says where that ends: it is written now.
+func (c *campaign) readAll(topic string, committed bool, visit func(*kgo.Record)) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	ends := map[int32]int64{}
+	for p := range int32(partitions) {
+		record := &kgo.Record{Topic: topic, Partition: p, Value: []byte("end/1")}
+		for c.prober.ProduceSync(ctx, record).FirstErr() != nil {
+			if ctx.Err() != nil {
+				c.t.Fatalf("the end of %s-%d was not written", topic, p)
+			}
+			record = &kgo.Record{Topic: topic, Partition: p, Value: []byte("end/1")}
+		}
+		ends[p] = record.Offset
+	}
+	options := []kgo.Opt{kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	if committed {
+		options = append(options, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	reader := c.world.client(options...)
+	defer reader.Close()
+	for len(ends) > 0 {
+		fetches := reader.PollFetches(ctx)
+		if ctx.Err() != nil {
+			c.t.Fatalf("%s: the end of %v was not read", topic, ends)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if end, open := ends[r.Partition]; open && r.Offset == end {
+				delete(ends, r.Partition)
+			} else if open && string(r.Value) != "end/1" {
+				visit(r)
+			}
+		})
+	}
+}
+
+// compareReplicas stops all nodes and wants the files of all replicas of a partition to hold the same bytes,
+// as far as both go: a follower may have stopped before it had applied the end.
+func (c *campaign) compareReplicas() {
+	if len(c.world.nodes) == 1 {
+		return
+	}
+	for _, n := range c.world.nodes {
+		n.stop()
+	}
+	for _, topic := range []string{orders, payments} {
+		for p := range partitions {
+			name := fmt.Sprintf("%s-%d", topic, p)
+			first := c.segments(c.world.nodes[0], name)
+			for _, n := range c.world.nodes[1:] {
+				other := c.segments(n, name)
+				common := min(len(first), len(other))
+				if common == 0 || !bytes.Equal(first[:common], other[:common]) {
+					c.t.Errorf("VIOLATION: the replicas of %s on nodes 1 and %d differ within %d bytes", name, n.id, common)
+				}
+			}
+		}
+	}
+}
+
+// segments returns all batches of a replica, one after the other.
+func (c *campaign) segments(n *node, name string) (all []byte) {
+	data, err := filepath.Abs(n.config.DataDir)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	dir := filepath.Join(data, "topics", name)
+	names, err := n.fs.List(dir)
+	if err != nil {
+		c.t.Errorf("node %d: %v", n.id, err)
+	}
+	slices.Sort(names)
+	for _, one := range names {
+		if !strings.HasSuffix(one, ".log") {
+			continue
+		}
+		content, err := vfs.ReadFile(n.fs, filepath.Join(dir, one), 1<<30)
+		if err != nil {
+			c.t.Errorf("node %d: %v", n.id, err)
+		}
+		all = append(all, content...)
+	}
+	return all
+}
