@@ -138,13 +138,14 @@ func (b *Broker) open(name string, index int32, c *partition.Config) *partition.
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	core := &Core{machine: machine}
+	core := &Core{machine: machine, preparer: machine.Lead(Epoch)} // nothing is verified before it leads
 	b.Cores[r.Name()] = core
 	r.Core = b.System.Spawn("group-"+r.Name(), kit.Spec{New: func() kit.Actor { return core }})
 	b.t.Cleanup(func() { b.stop(r.Core) })
-	door := &Door{to: b.System.Spawn("partition-"+r.Name(), partition.Spec(r, &b.options))}
+	door := &Door{}
 	b.Doors[r.Name()] = door
 	r.Waiters = b.System.Spawn("door-"+r.Name(), kit.Spec{New: func() kit.Actor { return door }})
+	door.to = b.System.Spawn("partition-"+r.Name(), partition.Spec(r, &b.options)) // which looks at the replica
 	b.Lead(r, NodeID, Epoch)
 	return r
 }

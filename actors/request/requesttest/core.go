@@ -32,8 +32,6 @@ type Resume struct{}
 // Receive implements kit.Actor.
 func (c *Core) Receive(context *kit.Context) {
 	switch m := context.Message().(type) {
-	case kit.Started:
-		c.preparer = c.machine.Lead(Epoch)
 	case kit.Stopped:
 		c.machine.Close()
 	case group.Propose:
