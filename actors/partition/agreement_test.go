@@ -98,6 +98,9 @@ func newPair(t *testing.T, seed uint64, seen map[string]int) *pair {
 
 func (one *peer) open(rebuild bool) (err error) {
 	options := &Options{FS: one.fs, LogDir: "topics", Log: zerolog.Nop()}
+	if !rebuild {
+		one.replica = again(one.replica)
+	}
 	one.machine, err = OpenMachine(one.replica, options, one.state, rebuild)
 	one.applied = one.stateAt
 	return err

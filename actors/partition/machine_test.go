@@ -34,8 +34,18 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
+// again returns the handle that the next process has of a replica.
+func again(r *Replica) *Replica {
+	next := NewReplica(r.Topic, r.TopicID, r.Partition, r.Group, r.Config())
+	next.ID, next.Voters, next.Preferred, next.Dir = r.ID, r.Voters, r.Preferred, r.Dir
+	return next
+}
+
 func (b *bench) open(state []byte, rebuild bool) {
 	b.t.Helper()
+	if !rebuild {
+		b.replica = again(b.replica)
+	}
 	machine, err := OpenMachine(b.replica, b.options, state, rebuild)
 	if err != nil {
 		b.t.Fatal(err)
@@ -227,6 +237,7 @@ func TestJoiningReplicaDoesNotTrustWhatAnEarlierOneLeft(t *testing.T) {
 	}
 	b.machine.Checkpointed(state)
 	b.machine.Close()
+	b.replica = again(b.replica)
 	b.replica.Voters = []uint64{1, 2, 3}
 	if _, err := OpenMachine(b.replica, b.options, nil, false); err == nil {
 		t.Error("a founder took a log that its write-ahead log does not know, want a refusal")
