@@ -306,7 +306,7 @@ func coordinatorKilled(t *testing.T, generation string, options []kgo.Opt) {
 	broken := l.verify(t)
 	longest := slices.Max(gaps)
 	row(t, "transaction coordinator killed with -9, "+generation+": until every producer ends two again, longest",
-		atMost(3*time.Second), longest <= limit(3*time.Second), "%s of %d kills", show(longest), len(gaps))
+		atMost(4*time.Second), longest <= limit(4*time.Second), "%s of %d kills", show(longest), len(gaps))
 	row(t, "transactions of the "+generation+" lost, half there, repeated, out of order, or there though aborted",
 		"0", broken == nil, "%s", verdict(broken, ended))
 }
