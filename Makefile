@@ -11,7 +11,7 @@ APART    := ./tests/cluster ./tests/txn ./tests/chaos ./tests/crash
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
 SEEDED   := ./storage/... ./raftactor/... ./actors/metadata ./actors/transactions/coordinator ./actors/groups/modern \
-            ./actors/kit ./protocol/batch ./tests/powerloss ./tests/sim
+            ./actors/kit ./protocol/batch ./tests/powerloss
 # Go links the race detector with a C compiler on Linux. Where there is none, the tests run without.
 RACE      = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null && echo -race)
 FUZZTIME ?= 20s
