@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 )
 
 // Ports are taken from below the range that the kernel gives to outgoing connections. A client that dials a
@@ -14,12 +15,19 @@ const (
 	highestPort = 32_000
 )
 
-// FreeAddress returns an address on loopback that nobody listens on.
+// given holds the addresses that were given out. A node that is down gets its own back when it is started again.
+var given sync.Map
+
+// FreeAddress returns an address on loopback that nobody listens on, another one each time.
 func FreeAddress() (string, error) {
 	for range 1000 {
 		address := fmt.Sprintf("127.0.0.1:%d", lowestPort+rand.IntN(highestPort-lowestPort))
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
+			continue
+		}
+		if _, twice := given.LoadOrStore(address, nil); twice {
+			_ = listener.Close() // it fails only if it is closed already
 			continue
 		}
 		return address, listener.Close()
