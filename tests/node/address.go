@@ -15,7 +15,7 @@ const (
 	highestPort = 32_000
 )
 
-// given holds the addresses that were given out. A node that is down gets its own back when it is started again.
+// given holds the addresses that were given out, so that a node that is down finds its own free.
 var given sync.Map
 
 // FreeAddress returns an address on loopback that nobody listens on, another one each time.
