@@ -77,9 +77,9 @@ func (a *Actor) prepare(c *kit.Context) error {
 }
 
 // returnTime is how long clients are told of a node that has ended. With Kafka it is the session of a broker,
-// nine seconds. Here it is what a supervisor needs to start the node again, as clients differ in what they make
-// of it: librdkafka hangs if the node goes before its transaction has moved on, see package api, while franz-go,
-// with the first generation of transactions, keeps to a coordinator for as long as it is told of it.
+// nine seconds. Here it is what a supervisor needs to start the node again, as clients differ in what they
+// make of it: librdkafka hangs if the node goes before its transaction has moved on, see package api, while
+// franz-go, with the first generation of transactions, keeps to a coordinator as long as it is told of it.
 const returnTime = 3 * time.Second
 
 // env is what request handlers know about this node.
