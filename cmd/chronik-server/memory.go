@@ -29,7 +29,7 @@ const heapShare = 0.6
 // bytes it receives. A larger percentage instead would do the same for producers, but would also let what a
 // node with many partitions keeps be multiplied by it.
 const (
-	ballastBytes = 32 << 20
+	ballastBytes = 64 << 20
 	ballastShare = 8 // of the limit
 )
 
