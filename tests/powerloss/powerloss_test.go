@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,23 +38,18 @@ func seeds() uint64 {
 func TestPowerLossBreaksNoPromise(t *testing.T) {
 	var acked, retried, gaps, started, deleted, transactions atomic.Int64
 	begun, count := time.Now(), seeds()
-	t.Run("seeds", func(t *testing.T) {
-		for seed := *firstSeed; seed < *firstSeed+count; seed++ {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				b := simulate(t, seed, func(disk vfs.FS) vfs.FS { return disk })
-				if b.err != nil {
-					t.Fatalf("%v\nagain: go test ./tests/powerloss -run %s -seed %d -seeds 1", b.err,
-						"TestPowerLossBreaksNoPromise", seed)
-				}
-				acked.Add(int64(b.acked))
-				retried.Add(int64(b.retried))
-				gaps.Add(int64(b.gaps))
-				started.Add(int64(b.lives))
-				deleted.Add(int64(b.deleted))
-				transactions.Add(int64(b.transactions))
-			})
+	eachSeed(t, *firstSeed, count, func(t *testing.T, seed uint64) {
+		b := simulate(t, seed, func(disk vfs.FS) vfs.FS { return disk })
+		if b.err != nil {
+			t.Fatalf("%v\nagain: go test ./tests/powerloss -run %s -seed %d -seeds 1", b.err,
+				"TestPowerLossBreaksNoPromise", seed)
 		}
+		acked.Add(int64(b.acked))
+		retried.Add(int64(b.retried))
+		gaps.Add(int64(b.gaps))
+		started.Add(int64(b.lives))
+		deleted.Add(int64(b.deleted))
+		transactions.Add(int64(b.transactions))
 	})
 	t.Logf("seeds %d to %d: %d starts, %d batches acked, %d sent again, %d gaps refused, %d topics deleted, "+
 		"%d transactions ended, %v", *firstSeed, *firstSeed+count-1, started.Load(), acked.Load(), retried.Load(),
@@ -62,6 +58,24 @@ func TestPowerLossBreaksNoPromise(t *testing.T) {
 		transactions.Load() == 0) {
 		t.Error("the simulation did not try what it is for")
 	}
+}
+
+// eachSeed runs a test for each seed, on all processors. A parent keeps its parallel subtests with all that
+// they hold until the last of them ends, so only the lanes are parallel.
+func eachSeed(t *testing.T, first, count uint64, run func(t *testing.T, seed uint64)) {
+	t.Helper()
+	var taken atomic.Uint64
+	t.Run("seeds", func(t *testing.T) {
+		for lane := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint("lane ", lane), func(t *testing.T) {
+				t.Parallel()
+				for n := taken.Add(1); n <= count; n = taken.Add(1) {
+					seed := first + n - 1
+					t.Run(fmt.Sprint(seed), func(t *testing.T) { run(t, seed) })
+				}
+			})
+		}
+	})
 }
 
 // liarSeeds is how many seeds the checker may take to find a disk out that never syncs.
