@@ -49,7 +49,7 @@ func nodeOf(replica uint64) int32 { return int32(replica >> 32) }
 
 // HostSpec returns the host of all Raft groups of a node, to be spawned as "raft".
 func HostSpec(config Config) kit.Spec {
-	return kit.Spec{New: func() kit.Actor { return newHost(config) }, Log: config.Log}
+	return kit.Spec{New: func() kit.Actor { return newHost(config) }, Log: &config.Log}
 }
 
 // host runs units and rebuilds those that fail.
@@ -185,7 +185,7 @@ func (h *host) spawn(c *kit.Context, u *unit, rebuilt bool) {
 		NodeOf: h.config.NodeOf, Alive: h.alive, Fetch: h.fetch(), Pull: h.pull(),
 		Slots: h.network.slots, Tails: h.tails, Wanted: u.wanted,
 	})
-	spec.Log = h.sampled
+	spec.Log = &h.sampled
 	if h.wrap != nil {
 		spec = h.wrap(spec)
 	}

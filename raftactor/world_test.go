@@ -73,7 +73,7 @@ func newWorld(t *testing.T, seed uint64, disk *vfs.Mem, wrap func(kit.Spec) kit.
 	}))
 	h := newHost(Config{WAL: w.wal, Janitor: w.tidy, Log: zerolog.Nop()})
 	h.wrap = wrap
-	w.host = w.parent.Spawn(t, "raft", kit.Spec{New: func() kit.Actor { return h }, Log: zerolog.Nop()})
+	w.host = w.parent.Spawn(t, "raft", kit.Spec{New: func() kit.Actor { return h }, Log: kittest.NoLog})
 	w.Run()
 	return w
 }

@@ -46,7 +46,7 @@ func Spec(config Config) kit.Spec {
 	if absolute, err := filepath.Abs(config.Dir); err == nil { // what tools and clients are shown
 		config.Dir = absolute
 	}
-	return kit.Spec{New: func() kit.Actor { return newStorage(config) }, Log: config.Log}
+	return kit.Spec{New: func() kit.Actor { return newStorage(config) }, Log: &config.Log}
 }
 
 // rebuild says that the wait before a new janitor is over.

@@ -39,7 +39,7 @@ type Options struct {
 
 // Spec returns how to make the admin actor.
 func Spec(options Options) kit.Spec {
-	return kit.Spec{New: func() kit.Actor { return newServer(options) }, Log: options.Log}
+	return kit.Spec{New: func() kit.Actor { return newServer(options) }, Log: &options.Log}
 }
 
 // server is the actor.

@@ -122,7 +122,7 @@ func spec(system *kit.System, options Options, fail func(error), wrong error) ki
 			a.report.state.Store(&reported{notReady: errStarting})
 			return a
 		},
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

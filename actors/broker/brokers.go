@@ -28,7 +28,7 @@ func (a *Actor) brokersSpec() kit.Spec {
 			return response, brokers.Work{}
 		}
 		done := kit.AddressFor("done", func(message any) { answer(message.(request.Done).Body) })
-		work := brokers.Work{Spec: call.Spec(task, done, 0, log)}
+		work := brokers.Work{Spec: call.Spec(task, done, 0, &log)}
 		if ordered, is := task.(call.Ordered); is {
 			work.Begun = ordered.Send
 		}

@@ -74,7 +74,7 @@ type serving struct {
 func Spec(options Options) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor { return &Actor{options: options, served: map[uint64]serving{}} },
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

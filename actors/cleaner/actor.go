@@ -57,7 +57,7 @@ func Spec(o Options) kit.Spec {
 		New: func() kit.Actor {
 			return &cleaner{options: o, metrics: metrics, failed: map[*partition.Replica]time.Time{}}
 		},
-		Log: o.Log,
+		Log: &o.Log,
 	}
 }
 

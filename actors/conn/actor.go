@@ -81,7 +81,7 @@ const (
 const maxBatch = 128
 
 // Spec returns how to spawn the actor of an accepted socket, which belongs to it from then on.
-func Spec(shared *Shared, socket net.Conn, listener string, log zerolog.Logger) kit.Spec {
+func Spec(shared *Shared, socket net.Conn, listener string, log *zerolog.Logger) kit.Spec {
 	return kit.Spec{
 		New:     func() kit.Actor { return newActor(shared, socket, listener) },
 		Mailbox: kit.Batched(maxBatch),

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/conn"
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 	"github.com/chronik-go/chronik/actors/request/requesttest"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/storage/vfs"
@@ -281,7 +281,7 @@ func TestSocketWithoutDescriptor(t *testing.T) {
 	s.CreateTopic("orders", 1, nil)
 	want := s.Append("orders", 0, string(make([]byte, 500_000)))
 	near, far := net.Pipe()
-	actor := s.System.Spawn("conn-pipe", conn.Spec(s.shared, far, "test", zerolog.Nop()))
+	actor := s.System.Spawn("conn-pipe", conn.Spec(s.shared, far, "test", kittest.NoLog))
 	c := &client{Conn: near, t: t, format: kmsg.NewRequestFormatter()}
 	got := c.fetch(fetchOf(12, "orders", 0, 0)).Topics[0].Partitions[0]
 	if !bytes.Equal(got.RecordBatches, want) {

@@ -76,7 +76,7 @@ func (a *Actor) beginProduce(c *kit.Context, h *held) (verifying bool) {
 		return false
 	}
 	verifying = gather.Unverified()
-	h.child = a.spawn(c, "write", p.request.CorrelationID, write.Spec(h.number, gather, patience, *c.Log()))
+	h.child = a.spawn(c, "write", p.request.CorrelationID, write.Spec(h.number, gather, patience, c.Log()))
 	p.child = h.child
 	h.proposals = proposals
 	if !verifying {

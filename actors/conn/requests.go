@@ -103,7 +103,7 @@ func (a *Actor) handle(c *kit.Context, p pending) {
 		a.answer(number, response)
 		return
 	}
-	spec := call.Spec(task, c.Self(), number, *c.Log())
+	spec := call.Spec(task, c.Self(), number, c.Log())
 	child := a.spawn(c, "call", p.request.CorrelationID, spec)
 	a.slots.get(number).child = child
 	if ordered, is := task.(call.Ordered); is {
@@ -126,7 +126,7 @@ func (a *Actor) noteSoftware(body kmsg.Request, response kmsg.Response) {
 // fetch hands the request to the fetch actor of this connection.
 func (a *Actor) fetch(c *kit.Context, p pending) {
 	if a.fetcher.IsZero() {
-		spec := fetch.Spec(a.shared.Env, a.shared.Sessions, a.client.Listener, *c.Log())
+		spec := fetch.Spec(a.shared.Env, a.shared.Sessions, a.client.Listener, c.Log())
 		a.fetcher = a.spawn(c, "fetch", p.request.CorrelationID, spec)
 	}
 	p.child = a.fetcher

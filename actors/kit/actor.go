@@ -37,8 +37,8 @@ type Spec struct {
 	Children Supervision
 	// Mailbox says how the actor gets its messages.
 	Mailbox Mailbox
-	// Log carries the identity fields of the actor; the zero Logger stands for the system's.
-	Log zerolog.Logger
+	// Log carries the identity fields of the actor and may be shared; nil stands for the system's.
+	Log *zerolog.Logger
 }
 
 // Func makes an Actor of a function.

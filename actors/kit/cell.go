@@ -2,7 +2,6 @@ package kit
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 
@@ -104,9 +103,8 @@ func newCell(s *System, parent *cell, name string, spec Spec) *cell {
 		born: s.clock.Now().UnixNano(), create: spec.New, escalate: spec.Children == Escalate, log: &s.log,
 	}
 	c.context.cell = c
-	if !reflect.ValueOf(spec.Log).IsZero() {
-		log := spec.Log // so that the rest of the Spec is not kept with it
-		c.log = &log
+	if spec.Log != nil {
+		c.log = spec.Log
 	}
 	c.mailbox.init(c, spec.Mailbox.limit)
 	return c

@@ -66,7 +66,7 @@ func Spec(options Options) kit.Spec {
 				hosts: make(map[string]string), perHost: make(map[string]int),
 			}
 		},
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 
@@ -142,7 +142,7 @@ func (a *Actor) onAccepted(c *kit.Context, m accepted) {
 	a.accepted++
 	number := strconv.FormatUint(a.accepted, 10)
 	log := c.Log().With().Str("conn", number).Str("peer", m.socket.RemoteAddr().String()).Logger()
-	child := c.Spawn("conn-"+number, conn.Spec(a.options.Shared, m.socket, a.options.Name, log))
+	child := c.Spawn("conn-"+number, conn.Spec(a.options.Shared, m.socket, a.options.Name, &log))
 	a.hosts[child.ID()] = host
 	a.perHost[host]++
 }

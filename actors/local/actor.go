@@ -66,7 +66,7 @@ func Spec(options Options) kit.Spec {
 				watches: make(map[watchKey]kit.Address), held: make(map[string][]uint64),
 			}
 		},
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

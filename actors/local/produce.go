@@ -64,7 +64,7 @@ func (a *Actor) beginProduce(c *kit.Context, number uint64) (verifying bool) {
 		return false
 	}
 	name := "write-" + strconv.FormatUint(number, 10)
-	one.child = c.Spawn(name, write.Spec(number, gather, patience, a.options.Log))
+	one.child = c.Spawn(name, write.Spec(number, gather, patience, &a.options.Log))
 	a.askers[one.child.ID()] = number
 	w.proposals = proposals
 	if !gather.Unverified() {

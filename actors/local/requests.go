@@ -30,7 +30,7 @@ func (a *Actor) onRequest(c *kit.Context, m Request) {
 	}
 	name := a.name("call")
 	one := &pending{request: m}
-	one.child = c.Spawn(name, call.Spec(task, c.Self(), a.last, a.options.Log))
+	one.child = c.Spawn(name, call.Spec(task, c.Self(), a.last, &a.options.Log))
 	a.open[a.last], a.askers[one.child.ID()] = one, a.last
 	if ordered, is := task.(call.Ordered); is {
 		ordered.Send(one.child)

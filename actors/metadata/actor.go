@@ -77,7 +77,7 @@ func Spec(options Options) (kit.Spec, error) {
 		planner = planner.In(clusterOf(options.Peers))
 	}
 	options.Configured = slices.Sorted(slices.Values(options.Configured))
-	return kit.Spec{New: func() kit.Actor { return newActor(options, planner) }, Log: options.Log}, nil
+	return kit.Spec{New: func() kit.Actor { return newActor(options, planner) }, Log: &options.Log}, nil
 }
 
 func newActor(options Options, planner *controller.Planner) *Actor {

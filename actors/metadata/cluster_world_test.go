@@ -109,7 +109,7 @@ func (w *cluster) startOn(id int32, fs *vfs.Mem) *member {
 		Log: logger, WAL: walAddress, Space: janitor.NewSpace(fs, "data"),
 	}))
 	m.host = &fakeHost{member: m, wal: walAddress}
-	m.raft = w.world.System.Spawn(name("raft"), kit.Spec{New: func() kit.Actor { return m.host }, Log: logger})
+	m.raft = w.world.System.Spawn(name("raft"), kit.Spec{New: func() kit.Actor { return m.host }, Log: &logger})
 	directory, err := image.ParseTopicID(dir.ID())
 	if err != nil {
 		w.t.Fatal(err)

@@ -21,7 +21,7 @@ type Actor struct {
 func Spec(replica *Replica, options *Options) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor { return &Actor{replica: replica, options: options} },
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

@@ -106,7 +106,7 @@ func Spec(options Options) kit.Spec {
 				news: map[wal.GroupID]struct{}{}, completing: map[wal.GroupID]struct{}{},
 			}
 		},
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

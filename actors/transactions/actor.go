@@ -28,7 +28,7 @@ type Actor struct {
 
 // Spec returns how to spawn the manager.
 func Spec(options Options) kit.Spec {
-	return kit.Spec{New: func() kit.Actor { return newActor(options) }, Log: options.Log}
+	return kit.Spec{New: func() kit.Actor { return newActor(options) }, Log: &options.Log}
 }
 
 func newActor(options Options) *Actor {

@@ -20,7 +20,7 @@ type Config struct {
 	Open        Open
 	Rebuild     bool
 	Checkpoint  wal.Checkpoint
-	Log         zerolog.Logger
+	Log         *zerolog.Logger
 }
 
 // Spec returns the applier of a group, to be spawned by the group.

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/kit/kittest"
 	"github.com/chronik-go/chronik/storage/janitor"
@@ -87,7 +85,7 @@ func newBench(t *testing.T) *bench {
 		return b.machine, nil
 	}
 	b.applier = b.core.Spawn(t, "applier", Spec(Config{
-		Group: 5, Incarnation: 9, Open: open, Rebuild: true, Log: zerolog.Nop(),
+		Group: 5, Incarnation: 9, Open: open, Rebuild: true, Log: kittest.NoLog,
 		Checkpoint: wal.Checkpoint{Index: 3, Term: 1, ConfState: []byte("members"), Machine: []byte("old")},
 	}))
 	b.Run()

@@ -214,7 +214,7 @@ func (a *Actor) start(c *kit.Context, state wal.State) {
 	a.config.Status.checkpoint.Store(state.Checkpoint.Index)
 	a.applier = c.Spawn("applier", applier.Spec(applier.Config{
 		Group: a.config.Group, Incarnation: a.config.Incarnation, Open: a.config.Open,
-		Rebuild: a.config.Rebuild, Checkpoint: state.Checkpoint, Log: *c.Log(),
+		Rebuild: a.config.Rebuild, Checkpoint: state.Checkpoint, Log: c.Log(),
 	}))
 	a.config.Janitor.Tell(janitor.Register{Group: a.config.Group, Who: c.Self()})
 	for _, m := range a.early {

@@ -53,7 +53,7 @@ func Spec(config Config) kit.Spec {
 				backOff: kit.Restarts{Limit: kit.NoLimit, Min: minBackOff, Max: maxBackOff},
 			}
 		},
-		Log: config.Log,
+		Log: &config.Log,
 	}
 }
 

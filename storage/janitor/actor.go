@@ -48,7 +48,7 @@ func orDefault[T int | int64 | time.Duration](value, standard T) T {
 func Spec(c Config) kit.Spec {
 	c = c.withDefaults()
 	metrics := newMetrics(c.Metrics) // once, even if the actor is made again
-	return kit.Spec{New: func() kit.Actor { return newJanitor(c, metrics) }, Log: c.Log}
+	return kit.Spec{New: func() kit.Actor { return newJanitor(c, metrics) }, Log: &c.Log}
 }
 
 type (

@@ -32,7 +32,7 @@ func Spec(c Config) kit.Spec {
 	return kit.Spec{
 		New:     func() kit.Actor { return newActor(c) },
 		Mailbox: kit.Batched(maxMessages),
-		Log:     c.Log,
+		Log:     &c.Log,
 	}
 }
 

@@ -44,7 +44,7 @@ func startLife(t *testing.T, seed uint64, fs vfs.FS, logConfig partitionlog.Conf
 		Seeded: kittest.NewSeeded(t, seed), t: t, fs: fs, table: partition.NewTable(), current: metadata.NewCurrent(),
 		config: &partition.Config{Log: logConfig, MaxMessageBytes: 1 << 20},
 	}
-	l.System.Spawn("broker", kit.Spec{New: func() kit.Actor { return &root{life: l} }, Log: zerolog.Nop()})
+	l.System.Spawn("broker", kit.Spec{New: func() kit.Actor { return &root{life: l} }, Log: kittest.NoLog})
 	return l
 }
 

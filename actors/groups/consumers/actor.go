@@ -51,7 +51,7 @@ type asked struct {
 func Spec(options Options) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor { return &Actor{options: options, asks: map[classic.Ticket]asked{}} },
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

@@ -73,7 +73,7 @@ func Spec(options Options) kit.Spec {
 			}
 		},
 		Mailbox: kit.Batched(maxBatch),
-		Log:     options.Log,
+		Log:     &options.Log,
 	}
 }
 

@@ -46,7 +46,7 @@ func Spec(options Options) kit.Spec {
 				followers: map[string]map[kit.Address]bool{}, follows: map[kit.Address]map[string]bool{},
 			}
 		},
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 

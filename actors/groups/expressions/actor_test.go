@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	w.who = system.Spawn("expressions", Spec(Options{
 		Image: func() *image.Image { return w.image }, Metadata: nobody, Log: zerolog.Nop(),
 	}))
-	w.group = system.Spawn("group", kit.Spec{New: func() kit.Actor { return &group{w} }, Log: zerolog.Nop()})
+	w.group = system.Spawn("group", kit.Spec{New: func() kit.Actor { return &group{w} }, Log: kittest.NoLog})
 	return w
 }
 
@@ -151,7 +151,7 @@ func TestAnImageWithoutEventsIsComparedAsAWhole(t *testing.T) {
 
 func TestWhoIsGoneIsForgotten(t *testing.T) {
 	w := newWorld(t)
-	gone := w.system.Spawn("gone", kit.Spec{New: func() kit.Actor { return &group{w} }, Log: zerolog.Nop()})
+	gone := w.system.Spawn("gone", kit.Spec{New: func() kit.Actor { return &group{w} }, Log: kittest.NoLog})
 	w.who.Tell(Follow{Expression: "a.*", Who: gone})
 	w.who.Tell(Follow{Expression: "b.*", Who: w.group})
 	w.mustHear("a.*[]", "b.*[]")

@@ -45,7 +45,7 @@ type Actor struct {
 
 // FetchSpec returns how to spawn the actor of a Fetch.
 func FetchSpec(options *Options, m Fetch) kit.Spec {
-	return kit.Spec{New: func() kit.Actor { return newActor(options, m) }, Log: options.Log}
+	return kit.Spec{New: func() kit.Actor { return newActor(options, m) }, Log: &options.Log}
 }
 
 // WatchSpec returns how to spawn the actor of a Watch.
@@ -60,7 +60,7 @@ func WatchSpec(options *Options, m Watch) kit.Spec {
 			a.follows = true
 			return a
 		},
-		Log: options.Log,
+		Log: &options.Log,
 	}
 }
 
@@ -92,7 +92,7 @@ func (a *Actor) onStarted(c *kit.Context) {
 		a.ask.MaxBytes = defaultMaxBytes
 	}
 	o := a.options
-	a.fetcher = c.Spawn("fetch-1", fetch.Spec(o.Env, o.Sessions, o.Listener, o.Log))
+	a.fetcher = c.Spawn("fetch-1", fetch.Spec(o.Env, o.Sessions, o.Listener, &o.Log))
 	a.read()
 }
 

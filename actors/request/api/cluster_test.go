@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 	"github.com/chronik-go/chronik/actors/metadata"
 	"github.com/chronik-go/chronik/actors/metadata/controller"
 	"github.com/chronik-go/chronik/actors/metadata/image"
@@ -51,7 +51,7 @@ func newCluster(t *testing.T, static map[string]string) *cluster {
 	c.planner = planner
 	c.env.Metadata = c.system.Spawn(
 		"metadata",
-		kit.Spec{New: func() kit.Actor { return metadataOf{c} }, Log: zerolog.Nop()},
+		kit.Spec{New: func() kit.Actor { return metadataOf{c} }, Log: kittest.NoLog},
 	)
 	c.env.Partitions = c.system.Spawn("partitions", kit.Spec{New: func() kit.Actor { return partitionsOf{c} }})
 	return c

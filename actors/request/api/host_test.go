@@ -178,7 +178,7 @@ func ask[T kmsg.Response](h *host, r kmsg.Request) T {
 	if task != nil {
 		h.asked++
 		conn := kittest.NewProbe(h.system, fmt.Sprintf("conn-%d", h.asked))
-		child := h.system.Spawn(fmt.Sprintf("call-%d", h.asked), call.Spec(task, conn.Address, 7, zerolog.Nop()))
+		child := h.system.Spawn(fmt.Sprintf("call-%d", h.asked), call.Spec(task, conn.Address, 7, kittest.NoLog))
 		if ordered, is := task.(call.Ordered); is {
 			ordered.Send(child)
 		}

@@ -18,7 +18,7 @@ type Actor struct {
 }
 
 // Spec returns how to spawn the actor of a request whose answer goes to a slot of a connection.
-func Spec(task Task, conn kit.Address, slot uint64, log zerolog.Logger) kit.Spec {
+func Spec(task Task, conn kit.Address, slot uint64, log *zerolog.Logger) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor { return &Actor{task: task, conn: conn, slot: slot} },
 		Log: log,

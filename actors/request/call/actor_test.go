@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -72,7 +71,7 @@ func start(t *testing.T, s *task) *stage {
 	system, clock := kittest.NewInline(t)
 	st := &stage{clock: clock, conn: kittest.NewProbe(system, "conn"), other: kittest.NewProbe(system, "other")}
 	s.to = st.other.Address
-	st.actor = st.conn.Spawn(t, "call-1", call.Spec(s, st.conn.Address, 5, zerolog.Nop()))
+	st.actor = st.conn.Spawn(t, "call-1", call.Spec(s, st.conn.Address, 5, kittest.NoLog))
 	st.conn.Watch(st.actor)
 	return st
 }

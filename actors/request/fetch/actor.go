@@ -29,7 +29,7 @@ type Actor struct {
 const maxBatch = 256
 
 // Spec returns how to spawn the fetch actor of a connection on the named listener.
-func Spec(env *request.Env, shared *Sessions, listener string, log zerolog.Logger) kit.Spec {
+func Spec(env *request.Env, shared *Sessions, listener string, log *zerolog.Logger) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor {
 			return &Actor{

@@ -25,7 +25,7 @@ type Actor struct {
 
 // Spec returns how to spawn the actor of a request whose appends are about to be proposed with its address
 // as ReplyTo. The gather belongs to the actor from then on.
-func Spec(slot uint64, gather *Gather, patience time.Duration, log zerolog.Logger) kit.Spec {
+func Spec(slot uint64, gather *Gather, patience time.Duration, log *zerolog.Logger) kit.Spec {
 	return kit.Spec{
 		New: func() kit.Actor { return &Actor{slot: slot, gather: gather, patience: patience} },
 		Log: log,

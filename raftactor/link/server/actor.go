@@ -30,7 +30,7 @@ var lost = keepalive.ServerParameters{Time: 2 * time.Second, Timeout: 2 * time.S
 
 // Spec returns how to spawn a server.
 func Spec(config Config) kit.Spec {
-	return kit.Spec{New: func() kit.Actor { return &Actor{config: config} }, Log: config.Log}
+	return kit.Spec{New: func() kit.Actor { return &Actor{config: config} }, Log: &config.Log}
 }
 
 // Actor serves the peers of this node. See the package comment for its card.
