@@ -26,6 +26,7 @@ func (a *Actor) host(c *kit.Context, topic *image.Topic) {
 	known := a.options.Table.TopicByID(topic.ID)
 	next := &partition.Topic{Name: topic.Name, ID: topic.ID}
 	next.Replicas = make([]*partition.Replica, len(topic.Partitions))
+	config := a.options.Configure(a.image, topic)
 	mine := a.registered()
 	var gone []*partition.Replica
 	for _, p := range topic.Partitions {
@@ -36,14 +37,14 @@ func (a *Actor) host(c *kit.Context, topic *image.Topic) {
 			next.Replicas[p.Index] = old
 			continue
 		case here:
-			next.Replicas[p.Index] = a.newReplica(c, topic, p, id)
+			next.Replicas[p.Index] = a.newReplica(c, topic, p, id, config)
 		}
 		if old != nil {
 			gone = append(gone, old)
 		}
 	}
 	a.options.Table.Put(next)
-	a.configure(topic)
+	reconfigure(next, config)
 	a.count(c, topic)
 	for _, replica := range gone {
 		a.retire(c, replica)
@@ -64,8 +65,8 @@ func (a *Actor) registered() bool {
 // newReplica returns the handle of a replica that has not been here. One that its group began with knows the
 // others that did; one that comes later knows nobody.
 func (a *Actor) newReplica(c *kit.Context, topic *image.Topic, p image.Partition, id image.ReplicaID,
+	config *partition.Config,
 ) *partition.Replica {
-	config := a.options.Configure(a.image, topic)
 	replica := partition.NewReplica(topic.Name, topic.ID, p.Index, p.Group, config)
 	replica.ID = uint64(id)
 	if id.Founder() {
@@ -176,12 +177,13 @@ func (a *Actor) retire(c *kit.Context, replica *partition.Replica) {
 
 // configure publishes the effective configuration of a topic to its replicas.
 func (a *Actor) configure(topic *image.Topic) {
-	known := a.options.Table.TopicByID(topic.ID)
-	if known == nil {
-		return
+	if known := a.options.Table.TopicByID(topic.ID); known != nil {
+		reconfigure(known, a.options.Configure(a.image, topic))
 	}
-	config := a.options.Configure(a.image, topic)
-	for _, replica := range known.Replicas {
+}
+
+func reconfigure(topic *partition.Topic, config *partition.Config) {
+	for _, replica := range topic.Replicas {
 		if replica != nil {
 			replica.Reconfigure(config)
 		}

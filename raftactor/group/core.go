@@ -58,7 +58,7 @@ type Core struct {
 
 	node *raft.RawNode
 	tail tail
-	out  Effects
+	out  *Effects // lent while there is something to do; see effects
 
 	// What raft said last. dirty: raft has been given something since Effects.
 	leader  uint64

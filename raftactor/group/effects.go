@@ -1,6 +1,8 @@
 package group
 
 import (
+	"sync"
+
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -56,7 +58,18 @@ const (
 	WakeQuiet      // no more ticks
 )
 
-// reset empties the effects and keeps what little room an idle group may keep.
+// lent is where cores have their effects from, and bring them back to: ten thousand idle groups keep none.
+var lent = sync.Pool{New: func() any { return new(Effects) }}
+
+// effects returns what to add to.
+func (c *Core) effects() *Effects {
+	if c.out == nil {
+		c.out = lent.Get().(*Effects)
+	}
+	return c.out
+}
+
+// reset empties the effects and keeps a little room.
 func (e *Effects) reset() {
 	e.Appends, e.Applies, e.Send = emptied(e.Appends), emptied(e.Applies), emptied(e.Send)
 	e.Answers, e.Changes, e.Wake = emptied(e.Answers), emptied(e.Changes), WakeSame

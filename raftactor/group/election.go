@@ -82,7 +82,7 @@ func (c *Core) reassure(replica uint64) {
 	if p, found := c.node.Status().Progress[replica]; found {
 		match = p.Match
 	}
-	c.out.Send = append(c.out.Send, &raftpb.Message{
+	c.effects().Send = append(c.effects().Send, &raftpb.Message{
 		Type: raftpb.MsgHeartbeat.Enum(), From: new(c.replica), To: &replica, Term: new(c.term),
 		Commit: new(min(match, c.hard.Commit)),
 	})

@@ -77,7 +77,7 @@ func (c *Core) stepSnapshot(m *raftpb.Message) {
 	case c.install.running || c.install.ready != nil:
 	default:
 		c.install.running = true
-		c.out.CatchUps = append(c.out.CatchUps, CatchUp{From: m.GetFrom()})
+		c.effects().CatchUps = append(c.effects().CatchUps, CatchUp{From: m.GetFrom()})
 	}
 	c.awaitCommit(m.GetTerm(), meta.GetIndex())
 }
@@ -87,7 +87,7 @@ func (c *Core) CatchUpFailed() {
 	c.install.running = false
 	c.idleTicks = 0
 	if c.leader != raft.None && !c.leading {
-		c.out.Send = append(c.out.Send, &raftpb.Message{
+		c.effects().Send = append(c.effects().Send, &raftpb.Message{
 			Type: raftpb.MsgSnapStatus.Enum(), From: new(c.replica), To: new(c.leader), Term: new(c.term),
 			Reject: new(true),
 		})
@@ -143,10 +143,10 @@ func (c *Core) installed(state *Installed) {
 	c.handed = max(c.handed, state.Index)
 	c.noteApplied(state.Index, state.Term)
 	c.changedMembers(conf)
-	c.out.Installs = append(c.out.Installs, janitor.Checkpointed{
+	c.effects().Installs = append(c.effects().Installs, janitor.Checkpointed{
 		Group: c.group, Index: state.Index, Machine: state.Machine,
 	})
-	c.out.Positions = append(c.out.Positions, *state)
+	c.effects().Positions = append(c.effects().Positions, *state)
 }
 
 // tickInstall lets a leader offer its state again to those who wait for one.
@@ -198,6 +198,6 @@ func (c *Core) announceCaughtUp() {
 	up := &c.caughtUp
 	follows := up.term == c.term && up.appliedTerm == c.term && c.applied >= up.index
 	if !up.told && up.opened && (c.preparer != nil || follows) {
-		up.told, c.out.CaughtUp = true, true
+		up.told, c.effects().CaughtUp = true, true
 	}
 }

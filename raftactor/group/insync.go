@@ -108,7 +108,7 @@ func (c *Core) announceMembers() {
 		return
 	}
 	c.insync.told = true
-	c.out.Members = append(c.out.Members, MembersChanged{
+	c.effects().Members = append(c.effects().Members, MembersChanged{
 		Group: c.group, Term: c.term, Voters: c.members.voters, Learners: c.members.learners,
 		InSync: c.insync.ids, Joint: c.members.joint(),
 	})

@@ -85,7 +85,7 @@ func (c *Core) offer(p *Propose) {
 }
 
 func (c *Core) answer(p *Propose, result any, err error) {
-	c.out.Answers = append(c.out.Answers, Answer{p.ReplyTo, Proposed{Token: p.Token, Result: result, Err: err}})
+	c.effects().Answers = append(c.effects().Answers, Answer{p.ReplyTo, Proposed{Token: p.Token, Result: result, Err: err}})
 }
 
 // submit gives the prepared proposals to raft as one message and registers their waiters.
@@ -166,9 +166,9 @@ func (c *Core) registerWaiters(before uint64) {
 		case index > c.handed:
 			c.waiters.push(w)
 		case index > c.applied: // the applier has the entry; it takes the waiter next
-			c.out.Applies = append(c.out.Applies, applier.Apply{Waiters: []applier.Waiter{w}})
+			c.effects().Applies = append(c.effects().Applies, applier.Apply{Waiters: []applier.Waiter{w}})
 		default:
-			c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer}})
+			c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer}})
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (c *Core) takeWaiters(index uint64) []applier.Waiter {
 func (c *Core) loseWaiters(err error) {
 	for c.waiters.len() > 0 {
 		w := c.waiters.pop()
-		c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: err}})
+		c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: err}})
 	}
 }
 
@@ -211,17 +211,17 @@ func (c *Core) Abandon(err error) ([]Answer, []TransferAnswer) {
 	}
 	for c.prepared.len() > 0 {
 		w := c.prepared.pop().waiter
-		c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
+		c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
 	}
-	for i := range c.out.Applies {
-		for _, w := range c.out.Applies[i].Waiters {
-			c.out.Answers = append(c.out.Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
+	for i := range c.effects().Applies {
+		for _, w := range c.effects().Applies[i].Waiters {
+			c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
 		}
 	}
 	c.loseWaiters(unknown)
 	c.endTransfer(err)
 	c.tail.count(-c.tail.bytes) // the budget is for those who live
-	answers, transferred := c.out.Answers, c.out.Transferred
-	c.offered, c.transfer.waiting, c.out = nil, nil, Effects{}
+	answers, transferred := c.effects().Answers, c.effects().Transferred
+	c.offered, c.transfer.waiting, c.out = nil, nil, nil
 	return answers, transferred
 }

@@ -21,11 +21,17 @@ func (c *Core) Effects() *Effects {
 	c.announceMembers()
 	c.announceCaughtUp()
 	c.wake()
-	return &c.out
+	return c.effects()
 }
 
-// Done says that the effects have been carried out.
-func (c *Core) Done() { c.out.reset() }
+// Done says that the effects have been carried out, and takes them back.
+func (c *Core) Done() {
+	if c.out != nil {
+		c.out.reset()
+		lent.Put(c.out)
+		c.out = nil
+	}
+}
 
 // settle runs raft until it has nothing to say. Afterwards leader, term and leading are raft's own.
 func (c *Core) settle() {
@@ -49,7 +55,7 @@ func (c *Core) handleReady(rd raft.Ready) {
 		case raft.LocalApplyThread:
 			c.storageApply(m)
 		default:
-			c.out.Send = append(c.out.Send, m)
+			c.effects().Send = append(c.effects().Send, m)
 		}
 	}
 	if lost {
@@ -91,7 +97,7 @@ func (c *Core) storageAppend(m *raftpb.Message) {
 	c.sequence++
 	token := token(c.incarnation, c.sequence)
 	c.appends.push(flight{token, entries, state, m.GetResponses()})
-	c.out.Appends = append(c.out.Appends, Append{u, token})
+	c.effects().Appends = append(c.effects().Appends, Append{u, token})
 }
 
 // afterAppends delivers responses that wait for all appends so far.
@@ -108,7 +114,7 @@ func (c *Core) afterAppends(responses []*raftpb.Message) {
 func (c *Core) deliver(responses []*raftpb.Message) {
 	for _, r := range responses {
 		if r.GetTo() != c.replica {
-			c.out.Send = append(c.out.Send, r)
+			c.effects().Send = append(c.effects().Send, r)
 			continue
 		}
 		c.dirty = true
@@ -181,7 +187,7 @@ func (c *Core) storageApply(m *raftpb.Message) {
 	c.handed = last.GetIndex()
 	c.applies.push(taken)
 	apply.Waiters = c.takeWaiters(last.GetIndex())
-	c.out.Applies = append(c.out.Applies, apply)
+	c.effects().Applies = append(c.effects().Applies, apply)
 }
 
 // changeMembers applies a change of the membership and returns the new one in its durable form.

@@ -22,13 +22,13 @@ func (c *Core) noteRole(rd raft.Ready) (lost bool) {
 		return false
 	}
 	if c.leading {
-		c.out.StopFetch, c.install.running = c.install.running, false // a leader has everything
+		c.effects().StopFetch, c.install.running = c.install.running, false // a leader has everything
 		c.insync.lead(c.replica)
 		c.want.open, c.want.proposed = len(c.want.Voters) > 0, 0
 		if planted.StampEarly && c.handed > 0 && c.handed == c.applied {
 			c.leadSent = c.term
 			early := applier.Apply{Index: c.applied, Term: c.caughtUp.appliedTerm, Lead: c.term}
-			c.out.Applies = append(c.out.Applies, early)
+			c.effects().Applies = append(c.effects().Applies, early)
 		}
 	} else {
 		c.insync.follow()
@@ -49,7 +49,7 @@ func (c *Core) announce() {
 		return // a replica that has not heard of a leader yet has no news
 	}
 	c.announced = now
-	c.out.Changes = append(c.out.Changes, now)
+	c.effects().Changes = append(c.effects().Changes, now)
 }
 
 // wake works out whether the group wants ticks.
@@ -60,9 +60,9 @@ func (c *Core) wake() {
 	}
 	c.awake = want
 	if want {
-		c.out.Wake = WakeUp
+		c.effects().Wake = WakeUp
 	} else {
-		c.out.Wake = WakeQuiet
+		c.effects().Wake = WakeQuiet
 	}
 }
 

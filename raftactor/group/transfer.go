@@ -103,7 +103,7 @@ func (c *Core) endTransfer(err error) {
 }
 
 func (c *Core) answerTransfer(who asked, err error) {
-	c.out.Transferred = append(c.out.Transferred, TransferAnswer{
+	c.effects().Transferred = append(c.effects().Transferred, TransferAnswer{
 		who.replyTo, Transferred{Group: c.group, Token: who.token, Err: err},
 	})
 }
