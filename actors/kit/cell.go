@@ -52,16 +52,34 @@ type cell struct {
 	// therefore read without the lock), the watchers and the end.
 	mu       sync.Mutex
 	children *brood // nil for leaves
-	watchers []*cell
+	awaited  *awaited
 	ended    bool
-	end      chan struct{} // made on demand
 
 	// What is rarely used comes last: sender and receiver share few cache lines as it is.
-	trap    *trap  // nil unless a fault is to strike within this turn; owned by the turns
-	culprit any    // what it failed at; owned by the turns
-	spared  uint64 // generation of the faults of which none is about this actor; owned by the turns
-	born    int64  // nanoseconds since the epoch
-	held    held   // written by the turns, read by all
+	mishap *mishap // owned by the turns
+	born   int64   // nanoseconds since the epoch
+	held   held    // written by the turns, read by all
+}
+
+// awaited is who waits for the end of an actor, nil for most actors: parents are told anyway.
+type awaited struct {
+	watchers []*cell
+	end      chan struct{} // made on demand
+}
+
+// mishap is what goes wrong with an actor, nil for nearly all of them.
+type mishap struct {
+	trap    *trap  // nil unless a fault is to strike within this turn
+	culprit any    // what it failed at
+	spared  uint64 // generation of the faults of which none is about this actor
+}
+
+// wrong returns the cell's mishap to write to.
+func (c *cell) wrong() *mishap {
+	if c.mishap == nil {
+		c.mishap = new(mishap)
+	}
+	return c.mishap
 }
 
 // nest hands a new child's cell to protoactor, whose Props are built for kinds of actors and not for single

@@ -24,8 +24,8 @@ func (c *Context) Self() Address {
 
 // step is where a fault strikes in the middle of a turn: an actor does little without its Context.
 func (c *Context) step() {
-	if c.cell.trap != nil {
-		c.cell.trap.step()
+	if m := c.cell.mishap; m != nil && m.trap != nil {
+		m.trap.step()
 	}
 }
 
@@ -94,7 +94,12 @@ func (c *Context) Now() time.Time {
 // Failed returns what a failed actor was handling, as ChildFailed has it: kit has refused it already, so that
 // an actor which answers in Stopping whoever it keeps leaves this one out. It is nil in a life without
 // failure.
-func (c *Context) Failed() any { return c.cell.culprit }
+func (c *Context) Failed() any {
+	if c.cell.mishap == nil {
+		return nil
+	}
+	return c.cell.mishap.culprit
+}
 
 // Log returns the actor's logger.
 func (c *Context) Log() *zerolog.Logger {

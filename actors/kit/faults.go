@@ -198,7 +198,7 @@ func (f *Faults) List() []FaultStatus {
 
 // strike returns what goes wrong at a message, nil if nothing does.
 func (f *Faults) strike(c *cell, message any) *strike {
-	if !f.armed.Load() || c.spared == f.generation.Load() {
+	if !f.armed.Load() || c.wrong().spared == f.generation.Load() {
 		return nil
 	}
 	messages := []any{message}
@@ -218,7 +218,7 @@ func (f *Faults) find(c *cell, messages []any) *strike {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.concern(c) {
-		c.spared = f.generation.Load() // it changes under the lock only
+		c.wrong().spared = f.generation.Load() // it changes under the lock only
 		return nil
 	}
 	for at, message := range messages {

@@ -270,7 +270,7 @@ func (m *mailbox) fail(reason any) {
 		message = b.unhandled()
 		m.endBatch()
 	}
-	c.phase, c.culprit = max(c.phase, failed), message
+	c.phase, c.wrong().culprit = max(c.phase, failed), message
 	c.reportPanic(reason, message)
 	c.refuseFailed(message)
 	m.suspend(true)

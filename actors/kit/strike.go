@@ -68,8 +68,8 @@ func (s *strike) stall() {
 // within sets a trap for the actor and springs it at the end if the actor went past it.
 func (s *strike) within(c *cell, message any) {
 	t := &trap{strike: s, left: s.rule.Step, what: typeIn(message, s.at)}
-	c.trap = t
-	defer func() { c.trap = nil }()
+	c.wrong().trap = t
+	defer func() { c.mishap.trap = nil }()
 	if b, ok := message.(Batch); ok {
 		b.trap, b.trapAt = t, s.at
 	}

@@ -1,5 +1,7 @@
 package kit
 
+import "slices"
+
 // Watching is kit's own. Protoactor answers a Watch of an actor that is still stopping at once, although its
 // files may be open yet, and addresses both the Watch and the Terminated by name, so that either may reach
 // a later incarnation.
@@ -23,7 +25,8 @@ func (c *cell) watch(target *cell) {
 	target.mu.Lock()
 	ended := target.ended
 	if !ended {
-		target.watchers = append(target.watchers, c)
+		waiting := target.waiting()
+		waiting.watchers = append(waiting.watchers, c)
 	}
 	target.mu.Unlock()
 	if ended {
@@ -43,15 +46,18 @@ func (c *cell) unwatch(target *cell) {
 	delete(c.watching, target)
 	target.mu.Lock()
 	defer target.mu.Unlock()
-	for i, watcher := range target.watchers {
-		if watcher == c {
-			last := len(target.watchers) - 1
-			target.watchers[i] = target.watchers[last]
-			target.watchers[last] = nil
-			target.watchers = target.watchers[:last]
-			return
-		}
+	waiting := target.waiting()
+	if i := slices.Index(waiting.watchers, c); i >= 0 {
+		waiting.watchers = slices.Delete(waiting.watchers, i, i+1)
 	}
+}
+
+// waiting returns who waits for the end of the actor, under its lock.
+func (c *cell) waiting() *awaited {
+	if c.awaited == nil {
+		c.awaited = new(awaited)
+	}
+	return c.awaited
 }
 
 func (c *cell) unwatchAll() {
@@ -65,14 +71,17 @@ func (c *cell) unwatchAll() {
 func (c *cell) announce() {
 	c.mu.Lock()
 	c.ended = true
-	watchers, end := c.watchers, c.end
-	c.watchers = nil
+	waiting := c.awaited
+	c.awaited = nil
 	c.mu.Unlock()
-	for _, watcher := range watchers {
+	if waiting == nil {
+		return
+	}
+	for _, watcher := range waiting.watchers {
 		watcher.mailbox.PostSystemMessage(terminated{who: c})
 	}
-	if end != nil {
-		close(end)
+	if waiting.end != nil {
+		close(waiting.end)
 	}
 }
 
@@ -80,13 +89,14 @@ func (c *cell) announce() {
 func (c *cell) done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.end == nil {
-		c.end = make(chan struct{})
+	waiting := c.waiting()
+	if waiting.end == nil {
+		waiting.end = make(chan struct{})
 		if c.ended {
-			close(c.end)
+			close(waiting.end)
 		}
 	}
-	return c.end
+	return waiting.end
 }
 
 func (c *cell) onWatchedTerminated(m terminated) {

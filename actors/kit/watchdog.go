@@ -21,8 +21,6 @@ type held struct {
 	tick atomic.Uint64 // of the watchdog when that was noted
 	kind atomic.Value  // reflect.Type of the message
 	left atomic.Int64  // messages that the turn had taken and not begun
-
-	last reflect.Type // what is noted, for the turn itself
 }
 
 // note is called right before a message is handled.
@@ -31,10 +29,9 @@ func (h *held) note(tick uint64, message any, m *mailbox) {
 		message = b.Messages[0]
 	}
 	kind := reflect.TypeOf(message)
-	if h.tick.Load() == tick && h.last == kind {
+	if h.tick.Load() == tick && h.kind.Load() == any(kind) {
 		return
 	}
-	h.last = kind
 	h.tick.Store(tick)
 	h.kind.Store(kind)
 	h.left.Store(int64(len(m.current) - m.next))
