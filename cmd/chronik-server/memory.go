@@ -53,12 +53,12 @@ func boundMemory(m config.Memory, environ []string) config.Size {
 	if isSet(environ, "GOGC") {
 		return limit
 	}
-	debug.SetGCPercent(int(m.GCPercent))
 	size := config.Size(ballastBytes)
 	if limit > 0 {
 		size = min(size, limit/ballastShare)
 	}
 	ballast = make([]byte, size)
+	startPace(int(m.GCPercent), int64(size))
 	return limit
 }
 
