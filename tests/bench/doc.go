@@ -3,6 +3,7 @@
 //	driver   starts everything, measures, prints one table and one JSON
 //	load     the client, in a process of its own, so that its CPU is told apart from the broker's
 //	floor    does what a broker cannot avoid, and nothing else
+//	slow     the broker on a disk that takes longer to sync
 //
 // `make bench-peers` runs scenarios on other brokers and on this one in turn; its driver is peers, with kafka
 // and nats for what it fetches, and README.md says what came out.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	stats "github.com/chronik-go/chronik/tests/bench"
 )
@@ -39,30 +40,46 @@ func latencies(ctx context.Context, b *bench) error {
 	}
 	defer node.kill()
 	physics, broker := &writers{addr: floor.addr, pid: floor.pid()}, &writers{addr: node.addr, pid: node.pid()}
-	for _, w := range []*writers{physics, broker} {
+	var syncs, beyond []float64
+	each := func() error {
+		var sync stats.Small
+		err := ask(ctx, &sync, b.programs.floor, "sync", "-dir", b.dir, "-bytes", smallWrite,
+			"-for", b.sizes.small)
+		syncs = append(syncs, sync.P50)
+		return err
+	}
+	if err := b.alternate(ctx, each, physics, broker); err != nil {
+		return err
+	}
+	for i, sync := range syncs {
+		beyond = append(beyond, broker.single[i]-sync)
+	}
+	b.reportLatencies(physics, broker, syncs, beyond)
+	return nil
+}
+
+// alternate warms writers up and measures them in turn. each, if there is one, comes first in each round.
+func (b *bench) alternate(ctx context.Context, each func() error, all ...*writers) error {
+	for _, w := range all {
 		if err := createTopic(ctx, w.addr, smallTopic, smallPartitions); err != nil {
 			return err
 		}
-		if _, err := b.small(ctx, w.addr, smallWriters); err != nil { // warms up
+		if _, err := b.small(ctx, w.addr, smallWriters); err != nil {
 			return err
 		}
 	}
-	var syncs, beyond []float64
 	for range b.sizes.rounds {
-		var sync stats.Small
-		err := ask(ctx, &sync, b.programs.floor, "sync", "-dir", b.dir, "-bytes", smallWrite, "-for", b.sizes.small)
-		if err != nil {
-			return err
+		if each != nil {
+			if err := each(); err != nil {
+				return err
+			}
 		}
-		for _, w := range []*writers{physics, broker} {
+		for _, w := range all {
 			if err := w.measure(ctx, b); err != nil {
 				return err
 			}
 		}
-		syncs = append(syncs, sync.P50)
-		beyond = append(beyond, broker.single[len(broker.single)-1]-sync.P50)
 	}
-	b.reportLatencies(physics, broker, syncs, beyond)
 	return nil
 }
 
@@ -74,6 +91,33 @@ func (b *bench) reportLatencies(physics, broker *writers, syncs, beyond []float6
 		"%.0f/s, %.1f µs of CPU each; the floor: %.1f x, %.0f/s, %.1f µs", stats.Median(broker.rates),
 		stats.Median(broker.costs), stats.Median(physics.gains), stats.Median(physics.rates),
 		stats.Median(physics.costs))
+}
+
+// slowSync is how much longer the disk of groupCommit takes to sync: about what a solid-state disk takes that
+// cannot keep what it has not written when the power goes.
+const slowSync = time.Millisecond
+
+// groupCommit finds what waiting together gains where waiting costs something. On a disk that syncs in less time
+// than a request costs its processors the answer above is about these.
+func groupCommit(ctx context.Context, b *bench) error {
+	floor, err := b.startServing(b.programs.floor, "serve", "-sync", slowSync.String())
+	if err != nil {
+		return err
+	}
+	defer floor.stop()
+	node, err := b.startServing(b.programs.slow, "-sync", slowSync.String())
+	if err != nil {
+		return err
+	}
+	defer node.stop()
+	physics, broker := &writers{addr: floor.addr, pid: floor.pid()}, &writers{addr: node.addr, pid: node.pid()}
+	if err := b.alternate(ctx, nil, physics, broker); err != nil {
+		return err
+	}
+	b.report.atLeast("the same, each sync a millisecond longer", 20, "x", broker.gains,
+		"%.0f/s, one by one %.0f µs; the floor: %.1f x, %.0f/s", stats.Median(broker.rates),
+		stats.Median(broker.single), stats.Median(physics.gains), stats.Median(physics.rates))
+	return nil
 }
 
 // measure sends small requests one by one, then from many connections.

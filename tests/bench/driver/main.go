@@ -24,6 +24,7 @@ var measurements = []measurement{
 	{"idle", idleNode},
 	{"produce consume", streams},
 	{"latency connections", latencies},
+	{"group commit connections", groupCommit},
 	{"allocations", allocations},
 	{"held connections", heldConnections},
 	{"partitions", idlePartitions},

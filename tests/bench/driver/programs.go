@@ -17,7 +17,7 @@ import (
 )
 
 // programs are the paths of the binaries.
-type programs struct{ server, floor, load string }
+type programs struct{ server, floor, load, slow string }
 
 // build makes the binaries as they are shipped.
 func build(ctx context.Context, dir, server string) (programs, error) {
@@ -25,8 +25,10 @@ func build(ctx context.Context, dir, server string) (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
-	p := programs{server, filepath.Join(dir, "floor"), filepath.Join(dir, "load")}
-	packages := map[string]string{p.floor: "./tests/bench/floor", p.load: "./tests/bench/load"}
+	p := programs{server, filepath.Join(dir, "floor"), filepath.Join(dir, "load"), filepath.Join(dir, "slow")}
+	packages := map[string]string{
+		p.floor: "./tests/bench/floor", p.load: "./tests/bench/load", p.slow: "./tests/bench/slow",
+	}
 	if server == "" {
 		p.server = filepath.Join(dir, "chronik-server")
 		packages[p.server] = "./cmd/chronik-server"
@@ -45,7 +47,7 @@ func build(ctx context.Context, dir, server string) (programs, error) {
 type child struct {
 	command *exec.Cmd
 	stdin   io.Closer
-	addr    string // of the floor
+	addr    string // where it serves
 }
 
 func (c *child) pid() int { return c.command.Process.Pid }
@@ -82,14 +84,17 @@ func spawn(said any, program string, args ...string) (*child, error) {
 	return c, nil
 }
 
-// startFloor starts the floor in a folder of its own.
-func (b *bench) startFloor() (*child, error) {
-	dir, err := os.MkdirTemp(b.dir, "floor-")
+// startFloor starts the floor.
+func (b *bench) startFloor() (*child, error) { return b.startServing(b.programs.floor, "serve") }
+
+// startServing starts a program that serves, in a folder of its own.
+func (b *bench) startServing(program string, args ...string) (*child, error) {
+	dir, err := os.MkdirTemp(b.dir, filepath.Base(program)+"-")
 	if err != nil {
 		return nil, err
 	}
 	var served stats.Served
-	c, err := spawn(&served, b.programs.floor, "serve", "-dir", dir)
+	c, err := spawn(&served, program, append(args, "-dir", dir)...)
 	if err != nil {
 		return nil, err
 	}

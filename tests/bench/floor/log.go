@@ -28,12 +28,13 @@ type log struct {
 	current int
 	at      int64
 	vectors [][]byte
+	slower  time.Duration // by which a sync is to take longer
 }
 
 var zeros [pageBytes]byte
 
-func openLog(dir string) (*log, error) {
-	l := &log{}
+func openLog(dir string, slower time.Duration) (*log, error) {
+	l := &log{slower: slower}
 	for i := range l.files {
 		file, err := preallocated(filepath.Join(dir, fmt.Sprintf("wal-%d", i)), logFileBytes)
 		if err != nil {
@@ -80,6 +81,7 @@ func (l *log) write(records [][]byte) error {
 	}
 	l.at += size
 	clear(l.vectors)
+	time.Sleep(l.slower)
 	if err := unix.Fdatasync(fd); err != nil {
 		return fmt.Errorf("sync log: %w", err)
 	}

@@ -27,6 +27,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	dir := flags.String("dir", ".", "folder for files")
 	bind := flags.String("bind", "127.0.0.1:0", "address to serve on")
+	slower := flags.Duration("sync", 0, "how much longer a sync takes than the disk does")
 	size := flags.Int("bytes", 4096, "bytes of a write")
 	duration := flags.Duration("for", time.Second, "how long")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -34,7 +35,7 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "serve":
-		return serve(*dir, *bind)
+		return serve(*dir, *bind, *slower)
 	case "sync":
 		return syncs(*dir, *size, *duration)
 	}
@@ -42,8 +43,8 @@ func run(args []string) error {
 }
 
 // serve runs until standard input ends, which it does when the driver does.
-func serve(dir, bind string) error {
-	log, err := openLog(dir)
+func serve(dir, bind string, slower time.Duration) error {
+	log, err := openLog(dir, slower)
 	if err != nil {
 		return err
 	}
