@@ -36,9 +36,9 @@ const (
 )
 
 // The framework's table of actors has 1,024 parts to keep processors out of each other's way, and each part
-// is a map that is cut in 32 for the same reason: nearly every actor has a map of its own, most of it empty. One
-// cut is enough. The library has a variable for that; it is for a program to set, before any map is made, and not for a package
-// that is a part of other programs.
+// is a map that is cut in 32 for the same reason, so that nearly every actor has a map of its own. Once is
+// enough. The library has a variable for that, which is for a program to set before any map is made, and not
+// for a package that is a part of other programs.
 func init() { cmap.SHARD_COUNT = 1 }
 
 // ballast is kept here for the life of the process.

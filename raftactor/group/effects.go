@@ -69,6 +69,12 @@ func (c *Core) effects() *Effects {
 	return c.out
 }
 
+// tell answers a proposer.
+func (c *Core) tell(who kit.Address, answer Proposed) {
+	out := c.effects()
+	out.Answers = append(out.Answers, Answer{who, answer})
+}
+
 // reset empties the effects and keeps a little room.
 func (e *Effects) reset() {
 	e.Appends, e.Applies, e.Send = emptied(e.Appends), emptied(e.Applies), emptied(e.Send)

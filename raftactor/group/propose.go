@@ -85,7 +85,7 @@ func (c *Core) offer(p *Propose) {
 }
 
 func (c *Core) answer(p *Propose, result any, err error) {
-	c.effects().Answers = append(c.effects().Answers, Answer{p.ReplyTo, Proposed{Token: p.Token, Result: result, Err: err}})
+	c.tell(p.ReplyTo, Proposed{Token: p.Token, Result: result, Err: err})
 }
 
 // submit gives the prepared proposals to raft as one message and registers their waiters.
@@ -168,7 +168,7 @@ func (c *Core) registerWaiters(before uint64) {
 		case index > c.applied: // the applier has the entry; it takes the waiter next
 			c.effects().Applies = append(c.effects().Applies, applier.Apply{Waiters: []applier.Waiter{w}})
 		default:
-			c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer}})
+			c.tell(w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer})
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (c *Core) takeWaiters(index uint64) []applier.Waiter {
 func (c *Core) loseWaiters(err error) {
 	for c.waiters.len() > 0 {
 		w := c.waiters.pop()
-		c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: err}})
+		c.tell(w.ReplyTo, Proposed{Token: w.Token, Err: err})
 	}
 }
 
@@ -211,11 +211,11 @@ func (c *Core) Abandon(err error) ([]Answer, []TransferAnswer) {
 	}
 	for c.prepared.len() > 0 {
 		w := c.prepared.pop().waiter
-		c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
+		c.tell(w.ReplyTo, Proposed{Token: w.Token, Err: unknown})
 	}
 	for i := range c.effects().Applies {
 		for _, w := range c.effects().Applies[i].Waiters {
-			c.effects().Answers = append(c.effects().Answers, Answer{w.ReplyTo, Proposed{Token: w.Token, Err: unknown}})
+			c.tell(w.ReplyTo, Proposed{Token: w.Token, Err: unknown})
 		}
 	}
 	c.loseWaiters(unknown)

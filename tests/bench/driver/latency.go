@@ -97,8 +97,8 @@ func (b *bench) reportLatencies(physics, broker *writers, syncs, beyond []float6
 // cannot keep what it has not written when the power goes.
 const slowSync = time.Millisecond
 
-// groupCommit finds what waiting together gains where waiting costs something. On a disk that syncs in less time
-// than a request costs its processors the answer above is about these.
+// groupCommit finds what waiting together gains where waiting costs something. On a disk that syncs in less
+// time than a request costs its processors the answer above is about these.
 func groupCommit(ctx context.Context, b *bench) error {
 	floor, err := b.startServing(b.programs.floor, "serve", "-sync", slowSync.String())
 	if err != nil {
