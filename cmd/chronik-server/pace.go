@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// pace is how much garbage the collector lets pile up. In the long run that is the configured percentage of
-// what lives, ballast included. While that grows slowly, as when ten thousand partitions are made, it is less:
-// the garbage of that time lies between things that stay, and the holes that it leaves in nearly every page of
-// the heap are never given back. What grows fast are requests, and they do not stay.
+// pace is how much garbage the collector lets pile up. In the long run that is the configured percentage
+// of what lives, ballast included. While that grows slowly, as when ten thousand partitions are made, it
+// is less: the garbage of that time lies between things that stay, and the holes that it leaves in nearly
+// every page of the heap are never given back. What grows fast are requests, and they do not stay.
 //
 //	state    garbage              left when
 //	growing  a quarter of life    what lives has not grown by an eighth in four collections, or two of
