@@ -30,7 +30,8 @@ const defaultFetches = 4
 type network struct {
 	wanted  map[int32]string // nodes to have links to, with their addresses
 	fixed   map[int32]bool   // those of the configuration
-	bound   net.Addr         // of the server
+	bound   net.Addr         // of the server; nil until it is bound
+	refused bool             // the address cannot be bound: the end of the node
 	slots   *kit.Budget
 	repairs map[string]*kit.Restarts
 }
@@ -70,7 +71,8 @@ func (h *host) serve(c *kit.Context) {
 // onBound starts the links once peers can reach this node.
 func (h *host) onBound(c *kit.Context, m server.Bound) {
 	h.tellAll(m)
-	if m.Err != nil {
+	h.network.refused = m.Err != nil
+	if h.network.refused {
 		return
 	}
 	h.network.bound = m.Addr
@@ -199,7 +201,7 @@ func (h *host) networkTerminated(c *kit.Context, who kit.Address) {
 // wants tells whether a child of the network should be there.
 func (h *host) wants(name string) bool {
 	if name == server.Name {
-		return h.network.bound != nil // one that could not bind is the end of the node
+		return !h.network.refused
 	}
 	_, wanted := h.network.wanted[nodeOfLink(name)]
 	return wanted
