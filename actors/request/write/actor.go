@@ -17,7 +17,7 @@ type Actor struct {
 	slot     uint64
 	gather   *Gather
 	patience time.Duration
-	timer    kit.Timer
+	timer    kit.Timer // nil for one that failed before it had begun
 	asked    time.Time // the coordinator for the first time
 	asking   kit.Timer
 	wait     time.Duration // before it was asked for the last time
@@ -46,10 +46,7 @@ func (a *Actor) Receive(c *kit.Context) {
 	case expired:
 		a.onExpired(c)
 	case kit.Stopping:
-		a.timer.Stop()
-		if a.asking != nil {
-			a.asking.Stop()
-		}
+		a.onStopping()
 	}
 }
 
@@ -109,4 +106,12 @@ func (a *Actor) maybeFinish(c *kit.Context) {
 	}
 	c.Parent().Tell(Done{Slot: a.slot, Response: a.gather.Response(), Failed: a.gather.Failed()})
 	c.Stop(c.Self())
+}
+
+func (a *Actor) onStopping() {
+	for _, timer := range []kit.Timer{a.timer, a.asking} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
 }

@@ -99,3 +99,6 @@ func BenchmarkBegin(b *testing.B) {
 		Begin(broker.Env, request.Client{}, r)
 	}
 }
+
+// The supervisor tells an actor that failed at its first message to stop: that is no second failure.
+func TestAnActorThatFailedBeforeItBeganStops(*testing.T) { (&Actor{}).onStopping() }
