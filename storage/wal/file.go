@@ -22,7 +22,7 @@ type file struct {
 	seed                  uint32
 	capacity              int64 // bytes allocated; the newest file only
 	end                   int64 // where the valid part ends and, in the newest file, the next frame goes
-	live                  int   // live entries in it
+	live                  int   // live entries in it, and those that a Reading has still to read
 }
 
 // spare is an allocated file whose content does not matter.

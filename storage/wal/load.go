@@ -1,6 +1,10 @@
 package wal
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // loadSpan bounds how much is read at once; one larger entry is read alone.
 const loadSpan = 1 << 20
@@ -9,28 +13,77 @@ const loadSpan = 1 << 20
 // Entries are read back from the files; what does not match its checksum any more is reported as a
 // *[CorruptError], and concerns only this group.
 func (w *WAL) Load(id GroupID) (State, bool, error) {
-	g := w.groups[id]
-	if g == nil {
+	r := w.Read(id)
+	if r == nil {
 		return State{}, false, nil
 	}
-	state := State{Group: id, Hard: g.hard, ConfState: g.conf, Checkpoint: g.checkpoint}
 	if w.failed != nil {
 		return State{}, true, w.failed
 	}
-	refs := g.live()
-	if len(refs) > 0 {
-		state.Entries = make([]Entry, 0, len(refs))
+	defer r.Close()
+	if _, err := r.Next(math.MaxInt64); err != nil {
+		return State{}, true, err
 	}
-	for len(refs) > 0 {
-		n := spanOf(refs)
-		first := g.checkpoint.Index + 1 + uint64(len(state.Entries))
-		var err error
-		if state.Entries, err = w.loadSpan(g, state.Entries, first, refs[:n]); err != nil {
-			return State{}, true, err
+	return r.State(), true, nil
+}
+
+// Reading is a Load that is done piece by piece, so that others get their turn with the log in between. It is
+// of the moment in which it began: what is appended, checkpointed or removed later does not change it. The
+// files that it has still to read stay until it is closed.
+type Reading struct {
+	wal   *WAL
+	state State
+	refs  []ref
+	read  int // how many of the refs
+}
+
+// Read begins to load a group. It returns nil if the log knows no such group.
+func (w *WAL) Read(id GroupID) *Reading {
+	g := w.groups[id]
+	if g == nil {
+		return nil
+	}
+	r := &Reading{
+		wal: w, refs: slices.Clone(g.live()),
+		state: State{Group: id, Hard: g.hard, ConfState: g.conf, Checkpoint: g.checkpoint},
+	}
+	if len(r.refs) > 0 {
+		r.state.Entries = make([]Entry, 0, len(r.refs))
+	}
+	w.pin(r.refs)
+	return r
+}
+
+// Next reads at least so many bytes, or what is left, and returns how many it has read. A span is read as a
+// whole. After an error there is nothing more to be had.
+func (r *Reading) Next(bytes int64) (read int64, err error) {
+	for read < bytes && !r.Done() {
+		if r.wal.failed != nil {
+			return read, r.wal.failed
 		}
-		refs = refs[n:]
+		span := r.refs[r.read:]
+		span = span[:spanOf(span)]
+		n, err := r.load(span)
+		if err != nil {
+			return read, err
+		}
+		r.wal.unpin(span)
+		r.read += len(span)
+		read += n
 	}
-	return state, true, nil
+	return read, nil
+}
+
+// Done tells whether everything has been read.
+func (r *Reading) Done() bool { return r.read == len(r.refs) }
+
+// State returns what was read; it is whole once there is nothing left.
+func (r *Reading) State() State { return r.state }
+
+// Close lets go of the files. It may be called again.
+func (r *Reading) Close() {
+	r.wal.unpin(r.refs[r.read:])
+	r.read = len(r.refs)
 }
 
 // spanOf returns how many of the first refs are read in one go: those that lie in one file, close enough
@@ -51,22 +104,23 @@ func spanOf(refs []ref) int {
 
 func (r ref) end() int64 { return int64(r.position) + recordHeaderSize + int64(r.length) }
 
-// loadSpan reads refs, which are the entries from first on, and appends them to entries.
-func (w *WAL) loadSpan(g *group, entries []Entry, first uint64, refs []ref) ([]Entry, error) {
-	f := w.files[refs[0].file]
-	start := int64(refs[0].position)
-	b := make([]byte, refs[len(refs)-1].end()-start)
+// load reads a span, and returns how many bytes that were.
+func (r *Reading) load(span []ref) (int64, error) {
+	f, id := r.wal.files[span[0].file], r.state.Group
+	start := int64(span[0].position)
+	b := make([]byte, span[len(span)-1].end()-start)
 	if n, err := f.handle.ReadAt(b, start); n < len(b) {
-		return nil, fmt.Errorf("read %s at %d: %w", f.path, start, err)
+		return 0, fmt.Errorf("read %s at %d: %w", f.path, start, err)
 	}
-	for i, r := range refs {
-		index := first + uint64(i)
-		h, payload, ok := decodeRecord(b[int64(r.position)-start:], f.seed)
-		if !ok || h.kind != kindEntry || h.group != g.id || h.index != index || h.length != r.length {
-			return nil, f.corrupt(int64(r.position), "entry %d of group %d is damaged", index, g.id)
+	for _, one := range span {
+		index := r.state.Checkpoint.Index + 1 + uint64(len(r.state.Entries))
+		h, payload, ok := decodeRecord(b[int64(one.position)-start:], f.seed)
+		if !ok || h.kind != kindEntry || h.group != id || h.index != index || h.length != one.length {
+			return 0, f.corrupt(int64(one.position), "entry %d of group %d is damaged", index, id)
 		}
 		payload = payload[:len(payload):len(payload)] // nobody may append into the next record
-		entries = append(entries, Entry{Term: h.term, Index: h.index, Type: h.typ, Data: payload})
+		entry := Entry{Term: h.term, Index: h.index, Type: h.typ, Data: payload}
+		r.state.Entries = append(r.state.Entries, entry)
 	}
-	return entries, nil
+	return int64(len(b)), nil
 }

@@ -176,14 +176,19 @@ func (w *WAL) remove(id GroupID) {
 	}
 }
 
-// unpin notes in the files that entries are not live any more.
-func (w *WAL) unpin(refs []ref) {
+// unpin notes in the files that entries are not live any more, pin that somebody reads entries which are: to
+// the rule about room the same as if they stayed live for longer.
+func (w *WAL) unpin(refs []ref) { w.count(refs, -1) }
+
+func (w *WAL) pin(refs []ref) { w.count(refs, 1) }
+
+func (w *WAL) count(refs []ref, by int) {
 	var f *file
 	for _, r := range refs {
 		if f == nil || uint32(f.sequence) != r.file {
 			f = w.files[r.file]
 		}
-		f.live--
+		f.live += by
 	}
 }
 

@@ -45,6 +45,7 @@ type walActor struct {
 	busy    bool  // in a turn; still set in Stopped if the turn panicked
 
 	batch    batch
+	loads    loads
 	refused  map[wal.GroupID]error // groups that must Load before they append again
 	listener []kit.Address
 	sequence uint64 // of the current file when the listeners were told last
@@ -67,6 +68,8 @@ func (a *walActor) Receive(c *kit.Context) {
 		a.onStarted(c)
 	case kit.Batch:
 		a.onBatch(c, m)
+	case kit.Stopping:
+		a.loads.refuse(c.Failed())
 	case kit.Stopped:
 		a.onStopped(c)
 	}
@@ -81,6 +84,7 @@ func (a *walActor) onStarted(c *kit.Context) {
 // onBatch is a turn: appends are gathered until something else needs the log, or until they are many.
 func (a *walActor) onBatch(c *kit.Context, b kit.Batch) {
 	a.busy = true
+	a.loads.begin()
 	for _, message := range b.Messages {
 		if m, ok := message.(Append); ok {
 			a.gather(c, m)
@@ -90,6 +94,8 @@ func (a *walActor) onBatch(c *kit.Context, b kit.Batch) {
 		switch m := message.(type) {
 		case Load:
 			a.onLoad(m)
+		case readOn:
+			a.loads.readOn()
 		case Pins:
 			a.onPins(m)
 		case Release:
@@ -99,6 +105,7 @@ func (a *walActor) onBatch(c *kit.Context, b kit.Batch) {
 		}
 	}
 	a.commit(c)
+	a.loads.end(c)
 	a.busy = false
 }
 
@@ -248,8 +255,7 @@ func (a *walActor) onLoad(m Load) {
 		return
 	}
 	delete(a.refused, m.Group)
-	state, found, err := a.wal.Load(m.Group)
-	m.ReplyTo.Tell(Loaded{Group: m.Group, State: state, Found: found, Err: err, Token: m.Token})
+	a.loads.add(m, a.wal.Read(m.Group))
 }
 
 func (a *walActor) onPins(m Pins) {

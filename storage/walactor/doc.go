@@ -9,16 +9,18 @@
 //	Loses     nothing that was answered; what was not is refused with kit.ErrStopped
 //	Mailbox   batched: one turn takes all that waits
 //	Blocks    on disk
-//	Receives  Append, Load (groups), Pins, Release, Subscribe (janitor)
+//	Receives  Append, Load (groups), Pins, Release, Subscribe (janitor), readOn (itself)
 //	Sends     Appended, Loaded, Pinned, Released (askers), Grown (subscribers), Failed (parent)
 //
 // A turn encodes all appends of the mailbox into one frame, writes it with one system call, syncs once, and
 // then answers all in the order in which they came. Very large turns are split, so that a frame stays
 // smaller than a file.
 //
-// Load is answered in the order of the mailbox: it sees everything that was appended before it, durable,
+// Load has its place in the order of the mailbox: it sees everything that was appended before it, durable,
 // and nothing of what comes later. That makes it the barrier at which a group that is rebuilt picks up its
 // state.
+// Its answer may come later: a turn reads a few MiB back and no more, since nobody's appends are committed
+// meanwhile, and a group may have much to read.
 //
 // # When something goes wrong
 //

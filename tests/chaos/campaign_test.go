@@ -108,11 +108,11 @@ func (c *campaign) run(count int) {
 	for told, idle := 0, 0; c.done < count && idle < mostIdle && !c.t.Failed(); {
 		before := c.done
 		switch draw := c.random.IntN(100); {
-		case draw < 60:
+		case draw < 48:
 			c.alone()
-		case draw < 85:
+		case draw < 68:
 			c.volley()
-		case draw < 97:
+		case draw < 96:
 			c.provoke()
 		default:
 			c.pastTheLimit()
@@ -188,6 +188,7 @@ func (c *campaign) provoke() {
 	w := wish{
 		node: c.anyNode(), count: volleySize, fatal: c.turn%4 == 3, taken: map[string]bool{}, hits: c.table.crashes,
 		unlikely: func(target string) bool { return len(c.brings[target]) > 0 && !c.brings[target][number] },
+		others:   func(target string) int { return len(c.brings[target]) },
 	}
 	c.turn++
 	if w.fatal {
@@ -223,11 +224,14 @@ func (c *campaign) provocations() []provocation {
 		{crash: "broker/partitions"}, {crash: "broker/groups"}, {cuts: true}, {crash: "broker/transactions"},
 		{crash: "broker/listener-kafka"}, {cuts: true},
 	}
-	if len(c.world.nodes) > 1 {
-		all = append(all, provocation{wipes: true})
+	if len(c.world.nodes) > 1 { // what only a lost disk brings comes in no other way
+		all = append(all, provocation{wipes: true}, provocation{cuts: true}, provocation{wipes: true})
 	}
 	return all
 }
+
+// mostProvocations is more than there are.
+const mostProvocations = 100
 
 // ready tells whether a provocation harms nothing that cannot be repaired.
 func (c *campaign) ready(one provocation, n *node) bool {
@@ -292,6 +296,8 @@ type wish struct {
 	hits  func(kind string) int // what there has been
 	// unlikely tells of a target that it will not come now; nil: none is.
 	unlikely func(target string) bool
+	// others tells at how many provocations a target was seen; nil: that does not matter.
+	others func(target string) int
 }
 
 // ranked is a crash that could be.
@@ -299,6 +305,7 @@ type ranked struct {
 	shot
 	unit                 string
 	kinds, messages, own int // how often there has been such a one
+	rare                 int // at how few provocations it comes
 	draw                 uint64
 }
 
@@ -318,8 +325,12 @@ func (c *campaign) choose(w wish) []shot {
 			if c.missed[s.key()] > 2 && c.random.IntN(10) > 0 {
 				continue // it is not worth the wait each time
 			}
+			rare := 0
+			if w.others != nil {
+				rare = cmp.Or(w.others(one.key()), mostProvocations)
+			}
 			all = append(all, ranked{
-				shot: s, unit: unit, kinds: w.hits(one.kind()), messages: c.table.hit(one.key()),
+				rare: rare, shot: s, unit: unit, kinds: w.hits(one.kind()), messages: c.table.hit(one.key()),
 				own: c.table.hit(s.key()) + c.missed[s.key()], draw: c.random.Uint64(),
 			})
 		}
@@ -329,7 +340,7 @@ func (c *campaign) choose(w wish) []shot {
 		if !w.often {
 			kinds = 0 // what a kind was hit by often does not count for what is rare
 		}
-		return cmp.Or(kinds, own, cmp.Compare(a.messages, b.messages), cmp.Compare(a.kinds, b.kinds),
+		return cmp.Or(kinds, own, cmp.Compare(a.rare, b.rare), cmp.Compare(a.messages, b.messages), cmp.Compare(a.kinds, b.kinds),
 			cmp.Compare(a.draw, b.draw))
 	})
 	var chosen []shot

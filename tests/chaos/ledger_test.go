@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 // ledger is what the clients were told, and the judge of it. Values are "<producer>/<number>".
@@ -44,7 +45,7 @@ func (l *ledger) violation(format string, values ...any) {
 
 func (l *ledger) tell(format string, values ...any) {
 	if len(l.told) < mostViolations {
-		l.told = append(l.told, fmt.Sprintf(format, values...))
+		l.told = append(l.told, time.Now().Format(clock)+": "+fmt.Sprintf(format, values...))
 	}
 }
 

@@ -43,16 +43,18 @@ func newBudgets() *budgets { return &budgets{spent: map[string][]time.Time{}} }
 // allows tells whether an actor may crash once more.
 func (b *budgets) allows(path string, now time.Time) bool {
 	unit, most := unitOf(path)
-	if unit == "" {
-		return true
-	}
-	recent := 0
+	return unit == "" || b.recent(path, now) < most.crashes
+}
+
+// recent counts the crashes that the unit of an actor has not been forgiven yet.
+func (b *budgets) recent(path string, now time.Time) (count int) {
+	unit, most := unitOf(path)
 	for _, at := range b.spent[unit] {
 		if now.Sub(at) < most.within {
-			recent++
+			count++
 		}
 	}
-	return recent < most.crashes
+	return count
 }
 
 // spend notes a crash. The host of the Raft groups takes their owners with it.

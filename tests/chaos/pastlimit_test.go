@@ -84,6 +84,7 @@ func (c *campaign) burstTarget(n *node) string {
 		case isFatal(kind) || isTemporary(path):
 		case strings.Contains(path, "group-meta"): // without it no topic is made any more
 		case passing[last] && last != "coordinator":
+		case n.budgets.recent(path, time.Now()) > 0: // it would be given up sooner
 		case !c.table.mayBurst(len(c.world.nodes), kind, failures):
 		default:
 			paths = append(paths, path)

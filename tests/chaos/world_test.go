@@ -83,7 +83,7 @@ func newWorldOf(t *testing.T, size int) *world {
 		n.faults.OnStruck = n.onStruck
 		n.config, n.log = settings(peer, peers), zerolog.Nop()
 		if os.Getenv("CHRONIK_CHAOS_LOG") != "" {
-			n.log = zerolog.New(os.Stderr).Level(zerolog.WarnLevel).With().Int32("node", n.id).Timestamp().Logger()
+			n.log = w.logger(n.id)
 		}
 		w.nodes = append(w.nodes, n)
 	}
@@ -95,6 +95,18 @@ func newWorldOf(t *testing.T, size int) *world {
 	})
 	return w
 }
+
+// logger tells what a node does, under the name of the test, since several clusters write side by side.
+func (w *world) logger(id int32) zerolog.Logger {
+	stamp := zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
+		e.Str("at", time.Now().Format(clock))
+	})
+	return zerolog.New(os.Stderr).Level(zerolog.WarnLevel).Hook(stamp).With().Str("test", w.t.Name()).
+		Int32("node", id).Logger()
+}
+
+// clock is how times are written, of a log and of what is wrong: one can be found by the other.
+const clock = "15:04:05.000"
 
 func settings(self config.Peer, peers []config.Peer) config.Config {
 	c := config.Default()
