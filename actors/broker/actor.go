@@ -261,7 +261,7 @@ func (a *Actor) onImageChanged(c *kit.Context, m metadata.ImageChanged) {
 // too early is told to try again, and many take seconds until they do. The wait is bounded, since one
 // partition that cannot start is no reason to keep the others from serving.
 func (a *Actor) awaitLeaders(c *kit.Context, i *image.Image) {
-	ask := partitions.AwaitLeaders{ReplyTo: c.Self()}
+	ask := partitions.AwaitLeaders{Last: i.NextGroup() - 1, ReplyTo: c.Self()}
 	for topic := range i.Topics() {
 		ask.Topics = append(ask.Topics, topic.ID)
 	}

@@ -118,7 +118,7 @@ func (a *Actor) Receive(c *kit.Context) {
 	case metadata.ImageChanged:
 		a.onImageChanged(c, m)
 	case AwaitLeaders:
-		a.awaiting.add(m)
+		a.onAwaitLeaders(m)
 	case partition.Led:
 		a.onLed(c, m)
 	case partition.Deleted:

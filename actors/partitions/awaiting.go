@@ -3,6 +3,7 @@ package partitions
 import (
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/metadata/image"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // maxAwaiting bounds those who wait for leaders. One more is answered at once and reports what it finds.
@@ -11,6 +12,7 @@ const maxAwaiting = 10_000
 // await is one asker and the topics that are not ready yet.
 type await struct {
 	missing map[image.TopicID]struct{}
+	last    wal.GroupID // an image that knows this group has, or had, all of them
 	replyTo kit.Address
 	token   uint64
 }
@@ -64,7 +66,9 @@ func (a *awaiting) any() bool {
 
 // add registers an asker, or answers at once what is ready already.
 func (a *awaiting) add(m AwaitLeaders) {
-	one := &await{missing: make(map[image.TopicID]struct{}, len(m.Topics)), replyTo: m.ReplyTo, token: m.Token}
+	one := &await{
+		missing: make(map[image.TopicID]struct{}, len(m.Topics)), last: m.Last, replyTo: m.ReplyTo, token: m.Token,
+	}
 	for _, id := range m.Topics {
 		if count, known := a.unready[id]; !known || count > 0 {
 			one.missing[id] = struct{}{}
@@ -75,6 +79,21 @@ func (a *awaiting) add(m AwaitLeaders) {
 		return
 	}
 	a.list = append(a.list, one)
+}
+
+// seen leaves out what is not in a whole image and was in an older one: nobody tells of its end.
+func (a *awaiting) seen(i *image.Image) {
+	var gone []image.TopicID
+	for _, one := range a.list {
+		for id := range one.missing {
+			if one.last < i.NextGroup() && i.TopicByID(id) == nil {
+				gone = append(gone, id)
+			}
+		}
+	}
+	for _, id := range gone {
+		a.settled(id)
+	}
 }
 
 // stop answers all who wait, but for the one whose message made the manager fail: kit has answered it.

@@ -87,6 +87,7 @@ func (a *Actor) reconcile(c *kit.Context) {
 	for topic := range a.image.Topics() {
 		a.host(c, topic)
 	}
+	a.awaiting.seen(a.image)
 }
 
 // onEvent looks at what an event is about. What has become of it stands in the image, which may be newer.

@@ -1,6 +1,7 @@
 package partitions
 
 import (
+	"slices"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -51,10 +52,21 @@ func (a *Actor) count(c *kit.Context, topic *image.Topic) {
 	}
 }
 
+// onAwaitLeaders leaves out what is gone already: the asker knew an older image.
+func (a *Actor) onAwaitLeaders(m AwaitLeaders) {
+	if a.image != nil && m.Last < a.image.NextGroup() {
+		m.Topics = slices.DeleteFunc(slices.Clone(m.Topics), func(id image.TopicID) bool {
+			return a.image.TopicByID(id) == nil
+		})
+	}
+	a.awaiting.add(m)
+}
+
 // discount forgets the partitions of a topic that is gone.
 func (a *Actor) discount(id image.TopicID) {
 	topic := a.followed[id]
-	if topic == nil {
+	if topic == nil { // it has come and gone between two images; somebody may wait for it
+		a.awaiting.topicRemoved(id)
 		return
 	}
 	delete(a.followed, id)

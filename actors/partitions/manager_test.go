@@ -233,6 +233,39 @@ func TestLeadersOnOtherNodesAreWaitedFor(t *testing.T) {
 	w.asker.ExpectNone(t)
 }
 
+// Who waits for leaders may know an older image than the manager, or a newer one: a topic that is gone has no
+// leader to wait for, and one that is to come has.
+func TestTopicsThatAreGoneAreNotWaitedForAndThoseToComeAre(t *testing.T) {
+	w := newWorld(t)
+	wait := func(token uint64, id image.TopicID, last wal.GroupID) {
+		ask := AwaitLeaders{Topics: []image.TopicID{id}, Last: last, ReplyTo: w.asker.Address, Token: token}
+		w.manager.Tell(ask)
+	}
+	answered := func(token uint64, why string) {
+		t.Helper()
+		if got := kittest.Expect[LeadersReady](t, w.asker, time.Second); got.Token != token {
+			t.Errorf("got %+v, want the answer to %d: %s", got, token, why)
+		}
+	}
+	first := w.image.NextGroup()
+	wait(1, topic(1), first)
+	w.apply(topicOf("a", topic(1), 2))
+	w.apply(remove(topic(1)))
+	w.asker.ExpectNone(t)
+	w.begin(true)
+	answered(1, "the first image is of after its end")
+	wait(2, topic(1), first)
+	answered(2, "it was gone before")
+	next := w.image.NextGroup()
+	wait(3, topic(2), next)
+	wait(4, topic(3), next+1)
+	w.change(topicOf("b", topic(2), 2), topicOf("c", topic(3), 2), remove(topic(3)))
+	answered(4, "it came and went with one image")
+	w.asker.ExpectNone(t)
+	w.hear(2, announcement{changes: []leadershipChange{{group: next, epoch: 4, leads: true, inSync: []int32{2}}}})
+	answered(3, "it has a leader now")
+}
+
 // Announcements may come before the image that has their topics, and after the topics are gone.
 func TestAnnouncementsNeedNoImage(t *testing.T) {
 	w := newWorld(t)

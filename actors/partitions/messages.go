@@ -11,9 +11,12 @@ import (
 )
 
 // AwaitLeaders asks for one LeadersReady as soon as every partition of the topics has a ready leader.
-// The asker owns the deadline. A topic that is deleted meanwhile no longer counts.
+// The asker owns the deadline. A topic that is deleted meanwhile no longer counts. One that the manager does
+// not know is to come, unless the manager has an image in which the group Last was there: then it has come
+// and gone.
 type AwaitLeaders struct {
 	Topics  []image.TopicID
+	Last    wal.GroupID // the newest group of these topics, or a newer one
 	ReplyTo kit.Address
 	Token   uint64
 }

@@ -123,9 +123,13 @@ func (w *world) complete0(id image.TopicID, brokers ...int32) *metadatapb.Comman
 // remove deletes a topic.
 func (w *world) remove(id image.TopicID) {
 	w.Helper()
-	w.change(&metadatapb.Command{Kind: &metadatapb.Command_DeleteTopic{
+	w.change(remove(id))
+}
+
+func remove(id image.TopicID) *metadatapb.Command {
+	return &metadatapb.Command{Kind: &metadatapb.Command_DeleteTopic{
 		DeleteTopic: &metadatapb.DeleteTopic{Id: id[:]},
-	}})
+	}}
 }
 
 func (w *world) complete(id image.TopicID) *metadatapb.Command {

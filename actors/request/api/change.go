@@ -11,6 +11,7 @@ import (
 	"github.com/chronik-go/chronik/actors/request"
 	"github.com/chronik-go/chronik/actors/request/call"
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/storage/wal"
 )
 
 // maxChanges bounds the items of one request that change metadata, as Kafka's controller bounds the records
@@ -82,16 +83,18 @@ func (c *changes) Answer(q *call.Questions, reply any) {
 func (c *changes) awaitLeaders(q *call.Questions) {
 	c.electing = true
 	var made []image.TopicID
+	var last wal.GroupID
 	for i := range c.items {
 		if topic := madeIn(&c.items[i]); topic != nil {
 			made = append(made, topic.ID)
+			last = max(last, topic.Partitions[len(topic.Partitions)-1].Group)
 		}
 	}
 	if len(made) == 0 {
 		return
 	}
 	q.Ask(c.env.Partitions, func(replyTo kit.Address, token uint64) any {
-		return partitions.AwaitLeaders{Topics: made, ReplyTo: replyTo, Token: token}
+		return partitions.AwaitLeaders{Topics: made, Last: last, ReplyTo: replyTo, Token: token}
 	})
 }
 
