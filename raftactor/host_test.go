@@ -39,7 +39,8 @@ func TestAGroupOfOneLeadsAndApplies(t *testing.T) {
 		}
 	}
 	s := w.describe()[0]
-	if s.State != Running || s.Applied != 7 || s.Last != 7 || s.Leader != 7 || !s.Ready || s.TailBytes != 0 || s.Awake {
+	if s.State != Running || s.Applied != 7 || s.Last != 7 || s.Leader != 7 || !s.Ready || !s.CaughtUp ||
+		s.TailBytes != 0 || s.Awake {
 		t.Fatalf("got status %+v", s)
 	}
 }

@@ -115,7 +115,8 @@ func (a *Actor) voters() []uint64 {
 	return []uint64{uint64(image.NewReplicaID(a.options.NodeID, 1))}
 }
 
-// onGroupStarted catches up with the leadership of a group that was running before this actor.
+// onGroupStarted catches up with a group that was running before this actor: who leads it, and what it
+// tells once, maybe when nobody was here to hear it: that nothing is missing, or that it is offline.
 func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
 	switch {
 	case m.Err == nil:
@@ -129,9 +130,19 @@ func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
 func (a *Actor) onDescribed(c *kit.Context, m raftactor.Described) {
 	for _, status := range m.Groups {
 		if status.Group == image.MetadataGroup {
-			a.lead(c, status.Leader, status.Ready)
+			a.onStatus(c, status)
 		}
 	}
+}
+
+func (a *Actor) onStatus(c *kit.Context, status raftactor.GroupStatus) {
+	if status.State == raftactor.GivenUp {
+		a.onOffline(c, raftactor.Offline{Group: status.Group, Err: status.Err})
+	}
+	if status.CaughtUp {
+		a.catchUp()
+	}
+	a.lead(c, status.Leader, status.Ready)
 }
 
 // onOffline passes on that the metadata log has failed for good: without it nothing can change here.

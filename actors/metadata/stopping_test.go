@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/chronik-go/chronik/actors/kit/kittest"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/raftactor/group"
 )
 
@@ -88,5 +90,26 @@ func TestRebuiltActorHasCaughtUp(t *testing.T) {
 	s.metadata.Tell(Subscribe{Who: s.asker.Address})
 	if got := kittest.Expect[ImageChanged](t, s.asker, time.Second); !got.First || !got.CaughtUp {
 		t.Errorf("got %+v, want that nothing is missing", got)
+	}
+}
+
+// A group tells once that nothing is missing. When that finds the actor between two lives, the next one asks.
+func TestWhatTheGroupToldBetweenTwoLivesIsAskedFor(t *testing.T) {
+	s := newStage(t)
+	s.metadata.Tell(Subscribe{Who: s.asker.Address})
+	kittest.Expect[ImageChanged](t, s.asker, time.Second)
+	s.metadata.Tell(raftactor.Started{Group: image.MetadataGroup, Err: raftactor.ErrExists})
+	kittest.Expect[raftactor.Describe](t, s.raft, time.Second)
+	described := raftactor.GroupStatus{Group: image.MetadataGroup}
+	described.CaughtUp = true
+	s.metadata.Tell(raftactor.Described{Groups: []raftactor.GroupStatus{described}})
+	if got := kittest.Expect[ImageChanged](t, s.asker, time.Second); !got.CaughtUp {
+		t.Errorf("got %+v, want that nothing is missing", got)
+	}
+	gone := errors.New("the replica fails again and again")
+	described.State, described.Err = raftactor.GivenUp, gone
+	s.metadata.Tell(raftactor.Described{Groups: []raftactor.GroupStatus{described}})
+	if got := kittest.Expect[raftactor.Offline](t, s.parent, time.Second); !errors.Is(got.Err, gone) {
+		t.Errorf("got %+v, want that the group is offline", got)
 	}
 }

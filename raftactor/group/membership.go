@@ -69,7 +69,8 @@ func (a *Actor) performMembership(c *kit.Context, effects *Effects) {
 		effects.Transferred[i] = TransferAnswer{}
 		one.ReplyTo.Tell(one.Transferred)
 	}
-	if effects.CaughtUp {
+	if effects.CaughtUp { // in this order: whoever is built when it has been told finds it in the status
+		a.config.Status.caughtUp.Store(true)
 		a.config.Events.Tell(CaughtUp{Group: a.config.Group, Term: a.core.term})
 	}
 	if effects.StopFetch {

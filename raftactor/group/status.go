@@ -11,6 +11,7 @@ type Status struct {
 	ready     atomic.Bool
 	leads     atomic.Bool
 	peers     atomic.Int32
+	caughtUp  atomic.Bool
 }
 
 // StatusView is a reading of a Status.
@@ -22,6 +23,7 @@ type StatusView struct {
 	TailBytes             int64  // of entries kept in memory
 	Leads                 bool   // this replica leads, whether it accepts proposals yet or not
 	Peers                 int    // other members
+	CaughtUp              bool   // so it has told with CaughtUp
 }
 
 // View reads a status.
@@ -30,7 +32,7 @@ func (s *Status) View() StatusView {
 		Leader: s.leader.Load(), Term: s.term.Load(), Ready: s.ready.Load(),
 		Commit: s.commit.Load(), Applied: s.applied.Load(), Last: s.last.Load(),
 		Checkpoint: s.checkpoint.Load(), TailBytes: s.tailBytes.Load(),
-		Leads: s.leads.Load(), Peers: int(s.peers.Load()),
+		Leads: s.leads.Load(), Peers: int(s.peers.Load()), CaughtUp: s.caughtUp.Load(),
 	}
 }
 
@@ -52,5 +54,6 @@ func (s *Status) stopped() {
 	s.leader.Store(0)
 	s.ready.Store(false)
 	s.leads.Store(false)
+	s.caughtUp.Store(false)
 	s.tailBytes.Store(0)
 }
