@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chronik-go/chronik/storage/vfs"
@@ -41,6 +42,42 @@ func TestSyncedDataAndNamesSurviveEveryCrash(t *testing.T) {
 	}
 	if got := read(t, fsys, "/a/b/c"); got != "synced and not" {
 		t.Errorf("the original has %q", got)
+	}
+}
+
+// TestClonesGoTheirOwnWays changes and cuts a file, its clone and the clone of that, all at once: the race
+// detector looks as well.
+func TestClonesGoTheirOwnWays(t *testing.T) {
+	const page = 4096
+	first := vfs.NewMem()
+	must(t, create(t, first, "/f", strings.Repeat("o", 3*page)).Sync())
+	must(t, first.SyncDir("/"))
+	second := first.CrashClone(seeded(1))
+	third := second.CrashClone(seeded(2))
+	var all sync.WaitGroup
+	for i, fsys := range []*vfs.Mem{first, second, third} {
+		all.Go(func() {
+			file, err := fsys.OpenReadWrite("/f")
+			must(t, err)
+			_, err = file.WriteAt([]byte(strings.Repeat(fmt.Sprint(i), page)), page/2)
+			must(t, err)
+			must(t, file.Truncate(2*page+page/4))
+			must(t, file.Sync())
+			fsys.DurableClone()
+			must(t, file.Truncate(3*page))
+		})
+	}
+	all.Wait()
+	for i, fsys := range []*vfs.Mem{first, second, third} {
+		want := strings.Repeat("o", page/2) + strings.Repeat(fmt.Sprint(i), page) + strings.Repeat("o", page-page/4) +
+			strings.Repeat("\x00", page-page/4)
+		if got := read(t, fsys, "/f"); got != want {
+			t.Errorf("clone %d: got other content than it was given", i)
+		}
+		want = want[:2*page+page/4]
+		if got := read(t, fsys.DurableClone(), "/f"); got != want {
+			t.Errorf("clone %d: what is certain differs from what was synced", i)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package vfs
 import (
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -10,7 +11,12 @@ import (
 // memPageSize is the unit of memory of file content; pages that were never written take none.
 const memPageSize = 4096
 
-type memPage [memPageSize]byte
+// memPage is a piece of content. Once it is shared it belongs to several clones, which may be used at the
+// same time, and never changes again: who writes to it takes a copy.
+type memPage struct {
+	data   [memPageSize]byte
+	shared bool
+}
 
 // memContent is the content of a file; missing pages read as zero.
 type memContent struct {
@@ -32,7 +38,7 @@ func (c *memContent) resize(size int64) {
 			c.pages = c.pages[:keep]
 		}
 		if rest := size % memPageSize; rest != 0 && keep <= len(c.pages) && c.pages[keep-1] != nil {
-			clear(c.pages[keep-1][rest:])
+			clear(c.own(keep - 1).data[rest:])
 		}
 	}
 	c.size = size
@@ -45,12 +51,20 @@ func (c *memContent) write(offset int64, data []byte) {
 		for len(c.pages) <= index {
 			c.pages = append(c.pages, nil)
 		}
-		if c.pages[index] == nil {
-			c.pages[index] = new(memPage)
-		}
-		n := copy(c.pages[index][at:], data)
+		n := copy(c.own(index).data[at:], data)
 		data, offset = data[n:], offset+int64(n)
 	}
+}
+
+// own returns a page that may be written to.
+func (c *memContent) own(index int) *memPage {
+	switch p := c.pages[index]; {
+	case p == nil:
+		c.pages[index] = new(memPage)
+	case p.shared:
+		c.pages[index] = &memPage{data: p.data}
+	}
+	return c.pages[index]
 }
 
 func (c *memContent) read(p []byte, offset int64) int {
@@ -63,7 +77,7 @@ func (c *memContent) read(p []byte, offset int64) int {
 		index, at := int(offset/memPageSize), int(offset%memPageSize)
 		rest := p[done:min(len(p), done+memPageSize-at)]
 		if index < len(c.pages) && c.pages[index] != nil {
-			copy(rest, c.pages[index][at:])
+			copy(rest, c.pages[index].data[at:])
 		} else {
 			clear(rest)
 		}
@@ -81,14 +95,12 @@ func (c *memContent) apply(change contentChange) {
 }
 
 func (c *memContent) clone() memContent {
-	pages := make([]*memPage, len(c.pages))
-	for i, p := range c.pages {
-		if p != nil {
-			copied := *p
-			pages[i] = &copied
+	for _, p := range c.pages {
+		if p != nil && !p.shared { // other clones may be looking at those that are
+			p.shared = true
 		}
 	}
-	return memContent{size: c.size, pages: pages}
+	return memContent{size: c.size, pages: slices.Clone(c.pages)}
 }
 
 // memFile is an open file of Mem.
