@@ -53,7 +53,7 @@ type System struct {
 	spawned    atomic.Uint64
 	closing    atomic.Bool
 	top        top
-	nests      sync.Pool // of *nest
+	nests      *sync.Pool // of *nest; the runtime keeps pools for a while, and with this one no system
 }
 
 // NewSystem makes a system of its own.
@@ -98,7 +98,7 @@ func Attach(actors *actor.ActorSystem, config SystemConfig) *System {
 	if s.patience == 0 {
 		s.patience = defaultShutdownTimeout
 	}
-	s.nests.New = func() any { return newNest() }
+	s.nests = &sync.Pool{New: func() any { return newNest() }}
 	s.top.nest = newNest(actor.WithGuardian(guardian{s}))
 	return s
 }
