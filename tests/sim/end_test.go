@@ -134,13 +134,15 @@ func (n *node) segments(index int32) []byte {
 		if err != nil {
 			continue
 		}
-		for len(data) >= batch.HeaderSize {
-			b, rest, err := batch.Split(data)
+		rest := data
+		for len(rest) >= batch.HeaderSize {
+			b, after, err := batch.Split(rest)
 			if err != nil || b == nil {
 				break
 			}
-			all, data = append(all, b...), rest
+			rest = after
 		}
+		all = append(all, data[:len(data)-len(rest)]...)
 	}
 	return all
 }

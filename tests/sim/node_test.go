@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/chronik-go/chronik/actors/broker"
 	"github.com/chronik-go/chronik/actors/config"
@@ -78,7 +79,7 @@ func (n *node) start() {
 	n.disk.begin()
 	w.log("node %d starts (%d)", n.id, n.starts)
 	l.system = kit.NewSystem(kit.SystemConfig{
-		Logger: l.logger(), Clock: clock{n}, Dispatcher: l, Trace: l.trace,
+		Logger: l.logger(), Clock: clock{l}, Dispatcher: l, Trace: l.trace,
 	})
 	options := broker.Options{
 		Config: n.settings(), Log: l.logger(), FS: n.disk.view(), Network: network{l}, Transport: &port{l},
@@ -130,11 +131,13 @@ func (n *node) crash(why string) {
 	}
 	n.world.log("node %d crashes: %s", n.id, why)
 	l.dead, l.serving, l.parked = true, false, nil
+	n.world.scheduler.alarms.Drop(l)
 	n.life = nil
 	n.disk.crash(n.world.scheduler.random)
 	n.world.wire.cut(l)
 	l.listener.end()
 	n.world.crashes++
+	n.world.dead = append(n.world.dead, weak.Make(l))
 }
 
 // restart starts the node after a time, unless it is on by then.
@@ -204,15 +207,19 @@ func (l *life) trace(who kit.Address, message any) {
 	w.watch(l, who, message)
 }
 
-// clock is that of a node. It may be wrong, and jump.
-type clock struct{ node *node }
+// clock is that of a node, for one life. It may be wrong, and jump.
+type clock struct{ life *life }
 
 // Now implements kit.Clock.
-func (c clock) Now() time.Time { return c.node.world.scheduler.now.Add(c.node.skew) }
+func (c clock) Now() time.Time { return c.life.node.world.scheduler.now.Add(c.life.node.skew) }
 
-// AfterFunc implements kit.Clock.
+// AfterFunc implements kit.Clock. The alarms of a life end with it, or they would keep all of it in memory.
 func (c clock) AfterFunc(d time.Duration, f func()) kit.Timer {
-	return c.node.world.scheduler.after(d, f)
+	if c.life.dead {
+		return timer{}
+	}
+	s := c.life.node.world.scheduler
+	return timer{&s.alarms, s.alarms.Set(s.now.Add(max(d, 0)), c.life, f)}
 }
 
 // network has listeners that nobody connects to: clients speak with actors.

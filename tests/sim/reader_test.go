@@ -16,14 +16,22 @@ type reader struct {
 	index   int32
 	next    int64
 	seen    *history.Reader
-	marks   map[*life]int64 // the high watermark that each life of a node has shown
+	marks   map[lifeName]int64 // the high watermark that each life of a node has shown
 	reading bool
 }
+
+// lifeName stands for a life, without keeping it in memory.
+type lifeName struct {
+	node   int32
+	number int
+}
+
+func (l *life) name() lifeName { return lifeName{l.node.id, l.number} }
 
 func newReader(w *world, index int32) client {
 	name := fmt.Sprintf("reader-%d", index)
 	return &reader{
-		caller: caller{world: w, name: name}, index: index, seen: w.ledger.reader(name), marks: map[*life]int64{},
+		caller: caller{world: w, name: name}, index: index, seen: w.ledger.reader(name), marks: map[lifeName]int64{},
 	}
 }
 
@@ -60,11 +68,11 @@ func (r *reader) read() {
 
 // mark checks that the high watermark that a node shows only grows.
 func (r *reader) mark(l *life, high int64) {
-	if before := r.marks[l]; high < before {
+	if before := r.marks[l.name()]; high < before {
 		r.world.violate("the high watermark of %s-%d on node %d went back from %d to %d", topicName, r.index, l.node.id,
 			before, high)
 	}
-	r.marks[l] = high
+	r.marks[l.name()] = high
 }
 
 func (r *reader) take(m broker.Fetched) {

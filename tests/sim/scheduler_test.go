@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 )
 
 // epoch is when all runs begin.
@@ -21,8 +21,7 @@ type scheduler struct {
 	random *rand.Rand
 	now    time.Time
 	ready  []func()
-	alarms alarms
-	number uint64 // of the last alarm
+	alarms kittest.Alarms
 	turns  uint64
 	digest uint64
 	names  map[reflect.Type]uint64 // digests of the names of types
@@ -40,12 +39,18 @@ func newScheduler(seed uint64) *scheduler {
 func (s *scheduler) schedule(run func()) { s.ready = append(s.ready, run) }
 
 // after calls f after a time.
-func (s *scheduler) after(d time.Duration, f func()) *alarm {
-	s.number++
-	a := &alarm{scheduler: s, at: s.now.Add(max(d, 0)), number: s.number, call: f}
-	heap.Push(&s.alarms, a)
-	return a
+func (s *scheduler) after(d time.Duration, f func()) timer {
+	return timer{&s.alarms, s.alarms.Set(s.now.Add(max(d, 0)), nil, f)}
 }
+
+// timer is an alarm that can be stopped.
+type timer struct {
+	alarms *kittest.Alarms
+	alarm  *kittest.Alarm // nil: it never goes off
+}
+
+// Stop implements kit.Timer.
+func (t timer) Stop() bool { return t.alarm != nil && t.alarms.Remove(t.alarm) }
 
 // run goes on until a time, or until done says so.
 func (s *scheduler) run(until time.Time, done func() bool) {
@@ -54,13 +59,13 @@ func (s *scheduler) run(until time.Time, done func() bool) {
 			s.step()
 			continue
 		}
-		if len(s.alarms) == 0 || s.alarms[0].at.After(until) {
+		at, any := s.alarms.Next()
+		if !any || at.After(until) {
 			s.now = until
 			return
 		}
-		next := heap.Pop(&s.alarms).(*alarm)
-		s.now = next.at
-		next.call()
+		s.now = at
+		s.alarms.Take()()
 		s.settle()
 	}
 }
@@ -117,56 +122,4 @@ func (s *scheduler) between(least, most time.Duration) time.Duration {
 // about draws a waiting time of an event that comes every so often (exponentially distributed).
 func (s *scheduler) about(mean time.Duration) time.Duration {
 	return time.Duration(s.random.ExpFloat64() * float64(mean))
-}
-
-// alarm is something that happens at a time.
-type alarm struct {
-	scheduler *scheduler
-	at        time.Time
-	number    uint64
-	call      func()
-	place     int // in the heap; -1 when it is not there
-}
-
-// Stop implements kit.Timer.
-func (a *alarm) Stop() bool {
-	if a.place < 0 {
-		return false
-	}
-	heap.Remove(&a.scheduler.alarms, a.place)
-	return true
-}
-
-// alarms is a heap: the earliest first, and of those at the same time the one that was set first.
-type alarms []*alarm
-
-func (h alarms) Len() int { return len(h) }
-
-func (h alarms) Less(i, j int) bool {
-	if !h[i].at.Equal(h[j].at) {
-		return h[i].at.Before(h[j].at)
-	}
-	return h[i].number < h[j].number
-}
-
-func (h alarms) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
-}
-
-// Push implements heap.Interface.
-func (h *alarms) Push(x any) {
-	a := x.(*alarm)
-	a.place = len(*h)
-	*h = append(*h, a)
-}
-
-// Pop implements heap.Interface.
-func (h *alarms) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	last.place = -1
-	return last
 }

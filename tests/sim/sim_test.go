@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 )
 
 var (
@@ -168,4 +170,26 @@ func TestSeedIsReplayed(t *testing.T) {
 			t.Errorf("seed %d: got digests %x and %x, want the same", seed, digests[0], digests[1])
 		}
 	}
+}
+
+// TestCrashedNodesAreForgotten keeps the memory of a run that of the nodes which are on, however many have crashed.
+func TestCrashedNodesAreForgotten(t *testing.T) {
+	o := optionsOf(1009)
+	o.length = 2 * time.Minute
+	o.atEnd = func(w *world) {
+		w.scheduler.run(w.scheduler.now.Add(time.Minute), never) // connections end whose ends were told of nothing
+		if len(w.dead) == 0 {
+			t.Error("got no crash, want some")
+		}
+		alive := func(l weak.Pointer[life]) bool { return l.Value() != nil }
+		for range 100 { // goroutines have to end, and what pools hold lives through one more collection
+			if runtime.GC(); !slices.ContainsFunc(w.dead, alive) {
+				return
+			}
+			runtime.Gosched()
+		}
+		kept := len(slices.DeleteFunc(w.dead, func(l weak.Pointer[life]) bool { return !alive(l) }))
+		t.Errorf("got %d crashed nodes that are still in memory, want none", kept)
+	}
+	tell(t, simulate(t, o))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/cryptotest"
 	"time"
+	"weak"
 
 	"github.com/chronik-go/chronik/actors/broker"
 	"github.com/chronik-go/chronik/actors/kit"
@@ -22,6 +23,7 @@ type options struct {
 	log    io.Writer     // nil: the nodes are silent
 	bug    *bug          // nil: none is planted
 	calm   bool          // nothing goes wrong
+	atEnd  func(*world)  // looks at a run that is over; nil: nobody does
 }
 
 // world is one run: a cluster, its clients, what goes wrong, and what must hold all the same.
@@ -37,7 +39,8 @@ type world struct {
 	nemesis   *nemesis
 	broken    error // the first promise that was broken
 	crashes   int
-	story     []string // what went wrong and when, for who looks at a failure
+	dead      []weak.Pointer[life] // whoever still lives of those that have crashed keeps memory
+	story     []string             // what went wrong and when, for who looks at a failure
 }
 
 type partitionName struct {
@@ -88,6 +91,9 @@ func simulate(t *testing.T, o options) result {
 		}
 	}
 	w.live()
+	if o.atEnd != nil {
+		o.atEnd(w)
+	}
 	r := result{
 		seed: o.seed, broken: w.broken, digest: w.scheduler.digest, virtual: w.scheduler.now.Sub(epoch),
 		turns: w.scheduler.turns, crashes: w.crashes, pulls: w.wire.pulls, counts: w.ledger.counts,
