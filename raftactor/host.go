@@ -63,7 +63,7 @@ type host struct {
 	lastToken       uint64
 	lastIncarnation uint32
 
-	awake  map[wal.GroupID]*unit
+	awake  []*unit   // who gets ticks; as a list, since a map has another order each time
 	ticker kit.Timer // nil while nobody is awake
 
 	routes      routes
@@ -97,7 +97,7 @@ func newHost(config Config) *host {
 	return &host{
 		config: config, sampled: sampled, tails: group.NewTailBudget(config.TailBytes),
 		units: make(map[wal.GroupID]*unit), names: make(map[string]*unit),
-		opened: make(map[wal.GroupID]struct{}), removes: make(map[uint64]*unit), awake: make(map[wal.GroupID]*unit),
+		opened: make(map[wal.GroupID]struct{}), removes: make(map[uint64]*unit),
 	}
 }
 

@@ -18,8 +18,10 @@ func (h *host) wake(c *kit.Context, m group.Awake) {
 		h.sleep(u)
 		return
 	}
-	u.awake = true
-	h.awake[m.Group] = u
+	if !u.awake {
+		u.awake, u.tickPlace = true, len(h.awake)
+		h.awake = append(h.awake, u)
+	}
 	if h.ticker == nil {
 		h.ticker = c.Every(group.TickEvery, tick{})
 	}
@@ -30,8 +32,11 @@ func (h *host) sleep(u *unit) {
 	if !u.awake {
 		return
 	}
+	last := h.awake[len(h.awake)-1]
+	h.awake[u.tickPlace], last.tickPlace = last, u.tickPlace
+	h.awake[len(h.awake)-1] = nil
+	h.awake = h.awake[:len(h.awake)-1]
 	u.awake = false
-	delete(h.awake, u.spec.Group)
 	if len(h.awake) == 0 {
 		h.ticker.Stop()
 		h.ticker = nil
@@ -40,7 +45,7 @@ func (h *host) sleep(u *unit) {
 
 // tick passes a tick on.
 func (h *host) tick() {
-	for _, u := range kit.InOrder(h.awake) {
+	for _, u := range h.awake {
 		u.address.Tell(group.Tick{})
 	}
 }

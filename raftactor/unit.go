@@ -46,6 +46,7 @@ type unit struct {
 	state       State
 	gone        bool // the actors of this incarnation are terminated
 	awake       bool
+	tickPlace   int           // in the list of those who are awake
 	cause       error         // of the last failure
 	restarts    *kit.Restarts // nil until the first failure
 	stops       []Stop        // to be answered when it is gone

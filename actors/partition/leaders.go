@@ -74,6 +74,7 @@ func (l *Leadership) yieldsTo(next *Leadership, from int32) bool {
 // their leader one by one.
 type Leaders struct {
 	groups sync.Map // wal.GroupID → *Leadership
+	sorted sorted[wal.GroupID]
 }
 
 // NewLeaders returns an empty table.
@@ -97,26 +98,37 @@ func (l *Leaders) Learn(group wal.GroupID, next *Leadership, from int32) (before
 	if !before.yieldsTo(next, from) || next.Equal(before) {
 		return before, false
 	}
-	l.groups.Store(group, next)
+	if _, known := l.groups.Swap(group, next); !known {
+		l.sorted.changed()
+	}
 	return before, true
 }
 
 // Forget removes a group whose partition is gone. Only the manager calls it.
-func (l *Leaders) Forget(group wal.GroupID) { l.groups.Delete(group) }
+func (l *Leaders) Forget(group wal.GroupID) {
+	if _, known := l.groups.LoadAndDelete(group); known {
+		l.sorted.changed()
+	}
+}
 
 // Each visits every group that something is known of until visit returns false, in the order of their ids.
 func (l *Leaders) Each(visit func(wal.GroupID, *Leadership) bool) {
+	for _, group := range l.sorted.get(l.byIDs) {
+		if leadership, known := l.groups.Load(group); known && !visit(group, leadership.(*Leadership)) {
+			return
+		}
+	}
+}
+
+// byIDs returns the ids of all groups in their order.
+func (l *Leaders) byIDs() []wal.GroupID {
 	var all []wal.GroupID
 	l.groups.Range(func(group, _ any) bool {
 		all = append(all, group.(wal.GroupID))
 		return true
 	})
 	slices.Sort(all)
-	for _, group := range all {
-		if leadership, known := l.groups.Load(group); known && !visit(group, leadership.(*Leadership)) {
-			return
-		}
-	}
+	return all
 }
 
 // Newest returns the better of what a replica on this node knows itself and what is known of its group: the

@@ -30,6 +30,7 @@ func (t *Topic) Replica(partition int32) *Replica {
 type Table struct {
 	byName sync.Map // string → *Topic
 	byID   sync.Map // image.TopicID → *Topic
+	sorted sorted[*Topic]
 }
 
 // NewTable returns an empty table.
@@ -63,25 +64,32 @@ func (t *Table) LookupID(id image.TopicID, partition int32) *Replica {
 func (t *Table) Put(topic *Topic) {
 	t.byID.Store(topic.ID, topic)
 	t.byName.Store(topic.Name, topic)
+	t.sorted.changed()
 }
 
 // Drop removes a topic. Only the manager calls it.
 func (t *Table) Drop(topic *Topic) {
 	t.byID.Delete(topic.ID)
 	t.byName.CompareAndDelete(topic.Name, topic)
+	t.sorted.changed()
 }
 
 // Each visits every topic until visit returns false, in the order of their names.
 func (t *Table) Each(visit func(*Topic) bool) {
+	for _, topic := range t.sorted.get(t.byNames) {
+		if !visit(topic) {
+			return
+		}
+	}
+}
+
+// byNames returns all topics in the order of their names.
+func (t *Table) byNames() []*Topic {
 	var all []*Topic
 	t.byName.Range(func(_, topic any) bool {
 		all = append(all, topic.(*Topic))
 		return true
 	})
 	slices.SortFunc(all, func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
-	for _, topic := range all {
-		if !visit(topic) {
-			return
-		}
-	}
+	return all
 }
