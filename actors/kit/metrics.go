@@ -45,20 +45,21 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			"Messages that an actor held for longer than it should, by kind."),
 		kinds: make(map[string]*kind),
 	}
-	if registerer == nil {
-		registerer = prometheus.NewRegistry()
-	}
-	m.live = register(registerer, m.live)
-	m.failures = register(registerer, m.failures)
-	m.refused = register(registerer, m.refused)
-	m.deadLetters = register(registerer, m.deadLetters)
-	m.slow = register(registerer, m.slow)
+	m.live = Registered(registerer, m.live)
+	m.failures = Registered(registerer, m.failures)
+	m.refused = Registered(registerer, m.refused)
+	m.deadLetters = Registered(registerer, m.deadLetters)
+	m.slow = Registered(registerer, m.slow)
 	return m
 }
 
-// register returns the collector to use: that of another system in the same registry if there is one, whose
-// numbers then add up.
-func register[C prometheus.Collector](registerer prometheus.Registerer, collector C) C {
+// Registered registers a collector and returns it, or the one of the same name that is there already, which
+// goes on counting where it was: several systems may share a registry, and parts of a node are built anew
+// when they fail. A nil registerer keeps the collector to itself.
+func Registered[C prometheus.Collector](registerer prometheus.Registerer, collector C) C {
+	if registerer == nil {
+		return collector
+	}
 	err := registerer.Register(collector)
 	var taken prometheus.AlreadyRegisteredError
 	switch {

@@ -2,8 +2,8 @@ package partition
 
 import "sync/atomic"
 
-// sorted keeps what a concurrent map holds, in order, until the map changes. Those who look at all of it do so
-// every few seconds, in an order that does not differ from run to run; it changes rarely, and ten thousand
+// sorted keeps what a concurrent map holds, in order, until the map changes. Those who look at all of it do
+// so every few seconds, in an order that does not differ from run to run; it changes rarely, and ten thousand
 // entries take milliseconds to sort.
 type sorted[T any] struct {
 	changes atomic.Uint64

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/chronik-go/chronik/actors/coordinators"
+	"github.com/chronik-go/chronik/actors/kit"
 )
 
 // Metrics are the figures of all groups that this node coordinates. Names are part of what operators rely
@@ -19,11 +19,11 @@ type Metrics struct {
 // NewMetrics returns the metrics of a node.
 func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return &Metrics{
-		rebalances: coordinators.Registered(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{
+		rebalances: kit.Registered(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "chronik_group_rebalances_total",
 			Help: "Generations and epochs that groups here began, by protocol.",
 		}, []string{"protocol"})),
-		groups: coordinators.Registered(registerer, &census{
+		groups: kit.Registered(registerer, &census{
 			groups: prometheus.NewDesc("chronik_groups", "Groups coordinated here, by protocol and state.",
 				[]string{"protocol", "state"}, nil),
 			members: prometheus.NewDesc("chronik_group_members",

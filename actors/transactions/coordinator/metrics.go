@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/chronik-go/chronik/actors/coordinators"
+	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/transactions/transaction"
 	"github.com/chronik-go/chronik/protocol"
 )
@@ -23,13 +23,13 @@ type Metrics struct {
 func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		opts := prometheus.GaugeOpts{Name: name, Help: help}
-		return coordinators.Registered(registerer, prometheus.NewGaugeVec(opts, []string{"partition"}))
+		return kit.Registered(registerer, prometheus.NewGaugeVec(opts, []string{"partition"}))
 	}
 	return &Metrics{
-		decided: coordinators.Registered(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{
+		decided: kit.Registered(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "chronik_transactions_total", Help: "Transactions that were decided here, by how.",
 		}, []string{"outcome"})),
-		late: coordinators.Registered(registerer, prometheus.NewCounter(prometheus.CounterOpts{
+		late: kit.Registered(registerer, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "chronik_transactions_timed_out_total", Help: "Transactions aborted because they took too long.",
 		})),
 		ids: gauge("chronik_transactional_ids",
