@@ -14,16 +14,16 @@ nodes=${NODES:-1}
 [ "$nodes" -gt 1 ] && ONLY=${ONLY:-groups,suites}
 clients=${ONLY:-kcat,franz,sarama,kafkago,confluent,kafkapython,java,tools,kafkajs,transactions,dataset,suites,groups,exactly-once}
 export PYTHONDONTWRITEBYTECODE=1 KAFKAJS_NO_PARTITIONER_WARNING=1 NODE_NO_WARNINGS=1
-brokers=() lanes=() sudo=() bootstrap=''
+brokers=() lanes=() beside=() sudo=() bootstrap='' session=''
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-mkdir -p "$work/logs" "$work/results" "$work/lags"
+mkdir -p "$work/logs" "$work/results" "$work/lags" "$work/installed"
 
 stop() {
   [ ${#brokers[@]} -gt 0 ] && kill "${brokers[@]}" 2>/dev/null && wait "${brokers[@]}" 2>/dev/null
   brokers=()
 }
 cleanup() {
-  for lane in "${lanes[@]}"; do kill "$lane" 2>/dev/null; done
+  for lane in "${lanes[@]}" "${beside[@]}"; do kill "$lane" 2>/dev/null; done
   if [ -n "${KEEP:-}" ]; then
     echo "kept: $work, node ${bootstrap:-none}"
   else
@@ -39,7 +39,8 @@ any_of() { for one in "$@"; do wanted "$one" && return 0; done; return 1; }
 
 # --- installing -----------------------------------------------------------------------------------------------
 
-install_go() { (cd "$here/go" && go vet ./... && go test ./... && go build -o "$work/interop" .); }
+install_go() { (cd "$here/go" && go build -o "$work/interop" .); }
+install_checks() { (cd "$here/go" && go vet ./... && go test ./...); }
 install_server() { (cd "$root" && CGO_ENABLED=0 go build -trimpath -o "$work/chronik-server" ./cmd/chronik-server); }
 
 # install_system gets what the package manager of Debian and its kin has: kcat, and the runtimes and tools by
@@ -96,42 +97,62 @@ install() { # install NAME: a failure counts as one failed check
     tail -5 "$work/logs/install-$1.log"
     echo "0 passed, 1 failed" >"$work/results/install-$1"
   fi
+  touch "$work/installed/$1"
 }
 
+# installed NAME... waits until they are: who needs nothing else begins meanwhile.
+installed() {
+  local name
+  for name in "$@"; do
+    until [ -e "$work/installed/$name" ]; do sleep 0.2; done
+  done
+}
+
+# install_all returns when the nodes and the clients in Go can start; the rest goes on, two at a time, since
+# downloads and compilers take turns on the cores.
 install_all() {
   install system # gets what the others install with
-  install go # needed by everything else here
-  # Two at a time: downloads and compilers take turns on the cores.
-  (any_of java tools transactions groups exactly-once && install java) &
+  (any_of java tools transactions groups exactly-once && install java
+   touch "$work/installed/java"
+   install checks) &
+  beside+=($!)
   (any_of confluent kafkapython transactions suites groups exactly-once && install python
-   wanted suites && install older
+   touch "$work/installed/python"
    any_of kafkajs groups && install kafkajs
-   wanted groups && install kafkatop) &
-  wait
-  wanted exactly-once && install programs
+   touch "$work/installed/kafkajs"
+   wanted suites && install older
+   touch "$work/installed/older"
+   wanted groups && install kafkatop
+   touch "$work/installed/kafkatop"
+   wanted exactly-once && installed java && install programs
+   touch "$work/installed/programs") &
+  beside+=($!)
+  install go # needed by everything else here
+  [ -n "${BOOTSTRAP:-}" ] || [ "$clients" = exactly-once ] || install server
 }
 
 # --- the nodes ------------------------------------------------------------------------------------------------
 
 # launch N ARGUMENTS... starts one in the background. Every new group waits for more members, and the clients make
 # a hundred of them. In the newer protocol the broker says how often members send heartbeats, and how long it
-# bears their silence: the groups have members that crash, the suites have clients that stall.
+# bears their silence.
 launch() {
   local n=$1
   shift
-  CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=500ms \
-    CHRONIK_GROUPS_CONSUMER_SESSION_TIME=$session CHRONIK_BIND_METRICS=127.0.0.1:0 \
-    "$work/chronik-server" start --data-dir "$work/data$n" "$@" >"$work/logs/node$n-$session.log" 2>&1 &
+  env CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=500ms CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=500ms \
+    CHRONIK_GROUPS_CONSUMER_SESSION_TIME="$session" CHRONIK_BIND_METRICS=127.0.0.1:0 \
+    ${peers:+CHRONIK_CLUSTER_PEERS="$peers"} \
+    "$work/chronik-server" start --data-dir "$work/data$n-$session" "$@" >"$work/logs/node$n-$session.log" 2>&1 &
   brokers+=($!)
 }
 
 # ready N waits until that node serves and adds its address to those of the others.
 ready() {
   local address
-  for _ in $(seq 200); do
+  for _ in $(seq 300); do
     address=$(sed -nE '/chronik is ready/s/.*"kafka":"([^"]+)".*/\1/p' "$work/logs/node$1-$session.log")
     [ -n "$address" ] && { bootstrap=${bootstrap:+$bootstrap,}$address; return; }
-    kill -0 "${brokers[$1 - 1]}" 2>/dev/null || break
+    kill -0 "${brokers[-nodes + $1 - 1]}" 2>/dev/null || break
     sleep 0.1
   done
   echo "node $1 did not start:"
@@ -140,27 +161,25 @@ ready() {
   exit 1
 }
 
-# start_nodes SESSION starts the nodes, or starts them again with another session time.
+# start_nodes SESSION starts the nodes that bear the silence of members so long. What is started in the background
+# from now on uses them.
 start_nodes() {
   local n ports peers=''
   bootstrap=${BOOTSTRAP:-} data='' session=$1
   [ -n "$bootstrap" ] && return
-  [ -x "$work/chronik-server" ] || install server
-  stop
   if [ "$nodes" -eq 1 ]; then
-    data=${work}/data1
+    data=$work/data1-$session
     launch 1 --bind 127.0.0.1:0
   else
-    if [ -z "${CHRONIK_CLUSTER_PEERS:-}" ]; then
-      mapfile -t ports < <("$work/interop" ports $((3 * nodes)))
-      for n in $(seq 0 $((nodes - 1))); do
-        peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
-      done
-      export CHRONIK_CLUSTER_PEERS=${peers#,}
-    fi
+    mapfile -t ports < <("$work/interop" ports $((3 * nodes)))
+    for n in $(seq 0 $((nodes - 1))); do
+      peers+=,127.0.0.1:${ports[3 * n]}:${ports[3 * n + 1]}:${ports[3 * n + 2]}
+    done
+    peers=${peers#,}
     for n in $(seq "$nodes"); do launch "$n" --node-id "$n" --bind 127.0.0.1; done
   fi
   for n in $(seq "$nodes"); do ready "$n"; done
+  echo "nodes: $bootstrap, session time $session"
 }
 
 # --- the runs -------------------------------------------------------------------------------------------------
@@ -223,7 +242,8 @@ lag() { # what the tools say that the groups have left
 }
 
 suite_lane() { # suite_lane SUITE...: one after the other
-  local suite
+  local suite bootstrap=$patient
+  installed python older kafkajs
   for suite in "$@"; do
     record "suite-$suite" env -u ONLY RF="$nodes" bash "$here/suites.sh" "$suites" "$bootstrap" "$work/venv/bin/python" "$work" "$suite"
   done
@@ -256,10 +276,28 @@ record() { # record NAME COMMAND...: keeps the log and the closing line, prints 
   printf '%-22s %s (%d s)\n' "$name" "$line" $((SECONDS - begun))
 }
 
+# needs CLIENT names what has to be installed for it.
+needs() {
+  case $1 in
+    java | tools | *-java) echo java ;;
+    confluent | kafkapython | *-confluent) echo python ;;
+    kafkajs) echo kafkajs ;;
+  esac
+}
+
 lane() { # lane CLIENT...: one after the other
   for client in "$@"; do
-    wanted "${client%%-*}" && record "$client" own "$client"
+    wanted "${client%%-*}" || continue
+    installed $(needs "$client")
+    record "$client" own "$client"
   done
+}
+
+exactly_once() { # each on a cluster of its own
+  installed programs
+  record chain-java under_kills OtherClients/java
+  record chain-librdkafka under_kills OtherClients/librdkafka
+  record count-words under_kills EveryWord
 }
 
 # others CLIENT N SKIP: N topics that others wrote, spread from the SKIPth on, of codecs that the client can read.
@@ -302,12 +340,27 @@ stop_in_order() {
   return 1
 }
 
+# Most of what is done here is waiting: for members that are gone, for programs to start, for kills. So four lanes
+# go side by side: two with the clients and then their groups, one with the kills, and one with the suites. Those
+# have nodes of their own: they have clients that stall, and the groups have members that crash.
 install_all
-[ "$clients" = exactly-once ] || start_nodes 10s
-echo "nodes: $bootstrap, $records records per client"
-lane transactions-franz transactions-confluent transactions-java franz java tools kcat confluent &
+echo "$records records per client"
+patient=''
+if wanted suites && [ -d "$suites" ]; then
+  start_nodes 60s
+  patient=$bootstrap
+  suite_lane kafkajs platformatic watermill &
+  beside+=($!)
+elif wanted suites; then
+  echo "skipped: no client suites at $suites"
+fi
+(wanted exactly-once && exactly_once
+ [ -n "$patient" ] && suite_lane franz franz-chaos) &
+beside+=($!)
+any_of kcat franz sarama kafkago confluent kafkapython java tools kafkajs transactions dataset groups && start_nodes 10s
+lane transactions-franz franz kcat dataset transactions-java java tools &
 lanes+=($!)
-lane kafkapython kafkajs sarama kafkago dataset &
+lane sarama kafkago transactions-confluent kafkapython confluent kafkajs &
 lanes+=($!)
 wait "${lanes[@]}"
 cross_lane 0 franz java kcat confluent &
@@ -319,6 +372,7 @@ lanes=()
 mapfile -t folded < <(folded_topics)
 [ ${#folded[@]} -gt 0 ] && record folded cross folded "${folded[@]}"
 if wanted groups; then
+  installed java python kafkajs kafkatop
   group_lane java:classic franz:classic kafkajs:classic confluent:consumer &
   lanes+=($!)
   group_lane sarama:classic confluent:classic kafkapython:classic franz:consumer java:consumer &
@@ -327,22 +381,16 @@ if wanted groups; then
   lanes=()
   record lag lag
 fi
-if wanted exactly-once; then
-  record chain-java under_kills OtherClients/java
-  record chain-librdkafka under_kills OtherClients/librdkafka
-  record count-words under_kills EveryWord
-fi
-if wanted suites && [ -d "$suites" ]; then
-  start_nodes 60s
+if [ -n "$patient" ]; then
   longer=() # what the chains do while connections die says nearly as much as what they do in peace
   [ "$nodes" -eq 1 ] && [ -z "${FULL:-}" ] || longer=(franz-etl)
-  suite_lane kcat kafka-python confluent kafkajs "${longer[@]}" &
+  suite_lane kafka-python kcat &
   lanes+=($!)
-  suite_lane franz platformatic watermill franz-chaos &
+  suite_lane confluent "${longer[@]}" &
   lanes+=($!)
   wait "${lanes[@]}"
   lanes=()
-elif wanted suites; then
-  echo "skipped: no client suites at $suites"
 fi
+wait "${beside[@]}"
+beside=()
 summary
