@@ -42,14 +42,6 @@ func (d *dialer) run(parent context.Context) {
 	err = d.serve(parent)
 }
 
-// untilBeat returns the time until the next ping. All pings fall on the same moments of the clock: an idle
-// node wakes once for all its peers, and where the clocks agree for what they send as well, instead of once
-// for each. To go to sleep and to wake is most of what an idle link costs.
-func untilBeat() time.Duration {
-	now := time.Now()
-	return now.Truncate(pingEvery).Add(pingEvery).Sub(now) + kit.Beat
-}
-
 func (d *dialer) serve(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -69,16 +61,15 @@ func (d *dialer) serve(parent context.Context) error {
 	}
 	s := d.session(*welcome, cancel, time.Now)
 	s.done = ctx.Done()
-	s.watch = newWatch(s, d.peers.options.Silence)
-	defer s.watch.stop()
+	s.watch = &watch{session: s, limit: d.peers.options.Silence}
+	pings, leave, err := d.peers.pulse.join(s.watch)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	d.to.Tell(opened{attempt: d.attempt, session: s})
 	var writers sync.WaitGroup
-	pings := time.NewTicker(untilBeat())
-	defer pings.Stop()
-	beat := wire.Beat{Time: pings.C, Items: func() []wire.Item {
-		pings.Reset(untilBeat())
-		return d.peer.beat(s)
-	}}
+	beat := wire.Beat{Time: pings, Items: func() []wire.Item { return d.peer.beat(s) }}
 	s.control.Add(s.ping())
 	writers.Go(func() { d.write(ctx, s, s.control, beat, control, nil) })
 	writers.Go(func() { d.write(ctx, s, s.bulk, wire.Beat{}, bulk, bulk.RecvMsg) })

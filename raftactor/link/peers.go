@@ -40,7 +40,8 @@ type Peers struct {
 	self    *Self
 	options Options
 	table   atomic.Pointer[map[int32]*peer] // replaced, never changed
-	dials   atomic.Uint64                   // attempts of all links, so that peers know which is later
+	pulse   pulse
+	dials   atomic.Uint64 // attempts of all links, so that peers know which is later
 }
 
 // NewPeers returns a table without links.

@@ -77,47 +77,27 @@ func (s *session) ping() wire.Item {
 
 // watch ends a session whose peer is silent: if nothing has come for the limit, and still nothing in the last
 // part of that while this process was running. The second saves the links of a process that was frozen
-// itself: time has passed for it, but it has not read. It costs no turn of anybody while the peer answers.
+// itself: time has passed for it, but it has not read.
 type watch struct {
 	session *session
 	limit   time.Duration
-	timer   *time.Timer  // nil: somebody else looks
 	last    atomic.Int64 // when something arrived last, in nanoseconds since the session was born
-	warned  atomic.Bool  // the timer has gone off since then
-}
-
-// grace is the last part of the limit.
-func (w *watch) grace() time.Duration { return w.limit * 2 / 5 }
-
-func newWatch(s *session, limit time.Duration) *watch {
-	w := &watch{session: s, limit: limit}
-	w.timer = time.AfterFunc(time.Hour, w.check) // set before check can read it
-	w.timer.Reset(limit - w.grace())
-	return w
+	looks   atomic.Int64 // since then
 }
 
 func (w *watch) heard(now time.Duration) {
 	w.last.Store(int64(now))
-	if w.timer == nil {
-		return
-	}
-	w.warned.Store(false)
-	w.timer.Reset(w.limit - w.grace())
+	w.looks.Store(0)
 }
-
-func (w *watch) stop() { w.timer.Stop() }
 
 // quiet returns for how long nothing has come.
 func (w *watch) quiet() time.Duration { return w.session.age() - time.Duration(w.last.Load()) }
 
-func (w *watch) check() {
-	quiet := w.quiet()
-	switch {
-	case !w.warned.Swap(true):
-		w.timer.Reset(max(w.grace(), w.limit-quiet))
-	case quiet < w.limit:
-		w.timer.Reset(w.limit - quiet)
-	default:
+// look is called in each beat of this process. What a peer sends comes a moment after a beat, so half a beat
+// is let off: one that has been silent for the limit is found at its end and not a beat later.
+func (w *watch) look() {
+	looks, quiet := w.looks.Add(1), w.quiet()
+	if quiet >= w.limit-pingEvery/2 && time.Duration(looks)*pingEvery > w.limit*2/5 {
 		w.session.cancel(fmt.Errorf("%w for %v", errSilent, quiet.Round(time.Millisecond)))
 	}
 }
