@@ -8,10 +8,10 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 )
 
-// pulse calls all sessions of a node at the same moments, pingEvery apart, while there are any: each sends a
-// ping, and looks whether its peer still speaks. Where the clocks of nodes agree, so do these moments: an idle
-// node wakes once for all its peers, and for what they send as well. To go to sleep and to wake is most of what
-// an idle link costs.
+// pulse calls all sessions of a node at the same moments, pingEvery apart, while there are any: each sends
+// a ping, and looks whether its peer still speaks. Where the clocks of nodes agree, so do these moments: an
+// idle node wakes once for all its peers, and for what they send as well. To go to sleep and to wake is most
+// of what an idle link costs.
 type pulse struct {
 	mu      sync.Mutex
 	members []*member
@@ -24,8 +24,8 @@ type member struct {
 	ping  chan time.Time // has one while it is time to send a ping
 }
 
-// untilBeat returns the time until the next multiple of pingEvery, and a little more: the slow ticks of actors
-// come then, too.
+// untilBeat returns the time until the next multiple of pingEvery, and a little more: the slow ticks of
+// actors come then, too.
 func untilBeat() time.Duration {
 	now := time.Now()
 	return now.Truncate(pingEvery).Add(pingEvery).Sub(now) + kit.Beat

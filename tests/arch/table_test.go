@@ -78,7 +78,9 @@ const (
 
 // rim are the files of actor packages whose code runs outside of turns, on goroutines of its own. Only they
 // may wait, and only what they declare may be started with a go statement.
-var rim = []string{"reader.go", "writer.go", "acceptor.go", "server.go", "dialer.go"}
+var rim = []string{
+	"reader.go", "writer.go", "acceptor.go", "server.go", "dialer.go", "pulse.go", "metronome_portable.go",
+}
 
 // banned is what the code of actors must not do in a turn, with what to do instead.
 var banned = map[string]string{
