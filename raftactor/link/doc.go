@@ -40,7 +40,8 @@
 //
 // Pings, every 100 ms (see pings.go and pulse.go), are the only sign of life that counts, and the link is
 // where a node learns whether another lives. A peer that said hello to us certainly listens: whoever hears
-// Greeted tells the link Dial, so that nodes which start one after the other are connected within a round trip.
+// Greeted tells the link Dial, so that nodes which start one after the other are connected within a round
+// trip.
 //
 // # Bounds
 //
