@@ -7,7 +7,7 @@
 //	Children  none
 //	Owns      the compaction under way and its memory for keys; which logs failed lately
 //	On panic  stopped and made anew by partitions
-//	Loses     the compaction under way; what it has exchanged stays, the next one begins where it got to
+//	Loses     the keys in memory and the group of segments under way; the next one goes on there
 //	Mailbox   one by one
 //	Blocks    on disk: it reads and writes a piece of a log per turn
 //	Receives  Look (anybody), step (private)

@@ -21,7 +21,7 @@ import (
 //	4. exchange                           one new segment for each group, when it is written
 //
 // If the map was full before the end, the next pass begins where it ended, so memory does not depend on how
-// many keys there are.
+// many keys there are. A pass that is interrupted goes on where it was, see compaction_pass.go.
 //
 // What is left out leaves no gap: a batch without records (batch.Filler) takes the offsets of all that went
 // between two batches that stay, within one leader epoch. That is 61 bytes, and so the chain of offsets still
@@ -40,16 +40,21 @@ type Compaction struct {
 	config    Config
 	producers *Producers
 	from, to  protocol.Offset // what is dirty
+	dirty     int64           // bytes of the segments that it lies in
 	end       protocol.Offset // what this pass has in its map ends here
+	pass      pass            // as it was on record when the pass began or went on
 	spans     []span          // closed segments that lie below to
 	keys      *keyMap
+	mapped    int64     // bytes of the dirty part that were read for the map
 	outcomes  *outcomes // nil while no transaction was met
 	reader    batchReader
 	at        int // number of the span that reader reads, or of the first that is not in a group yet
 	held      batch.Batch
 	keep      []bool
 	ongoing   map[int64]struct{} // producers with records of a transaction whose marker has not come yet
+	ended     map[int64]struct{} // producers of which a marker has come
 	group     *cleaning          // nil between two groups
+	unnoted   int64              // bytes of groups behind us of which chronik-compaction does not say so
 
 	// Read, Written, Removed and Passes count what was done: bytes, bytes, records, passes over the log.
 	Read, Written, Removed int64
@@ -67,64 +72,7 @@ func (l *Log) Compact(now, keyBytes int64) (*Compaction, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
-	if err := c.clear(); err != nil {
-		return nil, err
-	}
 	return c, nil
-}
-
-// clear removes what an interrupted compaction has left. No exchange may be on record when files of new
-// segments are written: a crash would take them for those that it names.
-func (c *Compaction) clear() error {
-	f := c.log.files
-	flushing := f.flushing()
-	flushing.Lock()
-	defer flushing.Unlock()
-	if err := c.record(progress{compacted: protocol.Offset(f.compacted.Load())}); err != nil {
-		return err
-	}
-	f.exchanged = false
-	return nil
-}
-
-// begin starts a pass.
-func (c *Compaction) begin() error {
-	l := c.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.usable(); err != nil {
-		return err
-	}
-	c.view, c.config, c.producers = l.View(), l.config, l.producers.Clone()
-	c.from, c.to = l.firstDirty(), l.cleanable(c.now)
-	c.to = min(c.to, c.producers.firstOpen(c.to))
-	if l.producersEnd < l.end || c.from >= c.to {
-		return ErrNothingToCompact
-	}
-	c.spans = c.spans[:0]
-	for i := range c.view.segments {
-		if sp := c.view.span(i); !sp.active && sp.base < c.to {
-			c.spans = append(c.spans, sp)
-		}
-	}
-	c.end, c.outcomes, c.at = c.to, nil, 0
-	if c.keys == nil {
-		c.keys = newKeyMap(int64(c.to-c.from), c.maxBytes)
-	} else {
-		c.keys.clear()
-	}
-	c.ongoing = map[int64]struct{}{}
-	c.Passes++
-	c.run = c.mapKeys
-	return nil
-}
-
-// firstOpen returns the first offset of the oldest open transaction, or the given offset if there is none.
-func (t *Producers) firstOpen(none protocol.Offset) protocol.Offset {
-	if len(t.open) == 0 {
-		return none
-	}
-	return min(none, t.open[0].first)
 }
 
 // Step goes on until about so many bytes have been read or written and returns how many it were. The
@@ -157,8 +105,9 @@ func (c *Compaction) Close() {
 	c.keys = nil
 }
 
-// nextBatch returns the next batch of the spans from number c.at on, in offset order; io.EOF after the last.
-func (c *Compaction) nextBatch(r *batchReader, at *int) (batch.Batch, error) {
+// nextBatch returns the next batch of the spans from number at on, in offset order; io.EOF after the last. In
+// each span it may leave out batches that end before an offset.
+func (c *Compaction) nextBatch(r *batchReader, at *int, from protocol.Offset) (batch.Batch, error) {
 	for {
 		if r.open() {
 			b, err := r.next()
@@ -173,7 +122,7 @@ func (c *Compaction) nextBatch(r *batchReader, at *int) (batch.Batch, error) {
 		if *at >= len(c.spans) {
 			return nil, io.EOF
 		}
-		if err := r.begin(c.spans[*at]); err != nil {
+		if err := r.begin(c.spans[*at], from); err != nil {
 			return nil, err
 		}
 	}
@@ -188,11 +137,15 @@ func (c *Compaction) mapKeys() error {
 			c.at++
 		}
 		var err error
-		if b, err = c.nextBatch(&c.reader, &c.at); err == io.EOF {
+		if b, err = c.nextBatch(&c.reader, &c.at, c.from); err == io.EOF {
 			return c.beginCleaning()
 		} else if err != nil {
 			return err
 		}
+		if c.takenUp(b, c.mapped) {
+			c.end = min(c.end, b.BaseOffset())
+		}
+		c.mapped += int64(len(b))
 	}
 	switch {
 	case b.BaseOffset() >= c.end:
@@ -220,6 +173,11 @@ func (c *Compaction) mapKeys() error {
 	})
 }
 
+// takenUp tells whether a pass that has read so many bytes takes up no more, but ends before a batch.
+func (c *Compaction) takenUp(b batch.Batch, read int64) bool {
+	return c.pass.limit > 0 && read >= c.pass.limit && b.BaseOffset() > c.from
+}
+
 // beginCleaning goes over to writing.
 func (c *Compaction) beginCleaning() error {
 	c.reader.close()
@@ -229,26 +187,7 @@ func (c *Compaction) beginCleaning() error {
 	if c.outcomes == nil {
 		c.outcomes = &outcomes{}
 	}
-	c.at, c.run = 0, c.clean
-	return nil
-}
-
-// finish ends a pass. The next one begins where it has ended, unless that is all there was.
-func (c *Compaction) finish() error {
-	l := c.log
-	if c.end > c.from {
-		if err := c.record(progress{compacted: c.end}); err != nil {
-			return err
-		}
-		l.files.compacted.Store(int64(c.end))
-	}
-	if c.end <= c.from || c.end >= c.to {
-		c.done = true
-		return nil
-	}
-	if err := c.begin(); !errors.Is(err, ErrNothingToCompact) {
-		return err
-	}
-	c.done = true
+	c.skipCleaned()
+	c.run = c.clean
 	return nil
 }

@@ -12,7 +12,7 @@ func (c *Compaction) clean() error {
 	if c.group == nil {
 		return c.beginGroup()
 	}
-	b, err := c.nextBatch(&c.reader, &c.at)
+	b, err := c.nextBatch(&c.reader, &c.at, 0)
 	if err == io.EOF || err == nil && b.BaseOffset() >= c.group.end {
 		return c.endGroup()
 	}
@@ -63,11 +63,16 @@ func (c *Compaction) endGroup() error {
 	c.reader.close()
 	group := c.group
 	c.at = group.next
-	if err := group.finish(); err != nil {
+	changed, err := group.finish()
+	if err != nil {
 		return err
 	}
 	c.group = nil
-	return nil
+	if changed {
+		c.unnoted = 0
+		return nil
+	}
+	return c.passed(group)
 }
 
 // retain returns what is to be left of a batch: the batch itself, one with fewer records or a delete horizon,
@@ -158,6 +163,10 @@ func (c *Compaction) remainder(b batch.Batch) batch.Batch {
 // retainMarker decides on a control batch. The marker of a transaction goes when none of its records was left
 // in the log when a compaction came by and its delete horizon, set then, has passed; but not while it is the
 // last thing that a producer wrote that is known. All other control batches stay.
+//
+// A pass that goes on has not seen what was cleaned before: there the first marker of each producer stays as
+// if records of its transaction were left. Were it to go while they are, nobody could tell any more that they
+// were aborted.
 func (c *Compaction) retainMarker(b batch.Batch) (batch.Batch, error) {
 	kind := markerOf(b)
 	if kind != markerAbort && kind != markerCommit {
@@ -165,7 +174,11 @@ func (c *Compaction) retainMarker(b batch.Batch) (batch.Batch, error) {
 	}
 	id := b.ProducerID()
 	_, ongoing := c.ongoing[id]
+	if _, ended := c.ended[id]; !ended && c.pass.cleaned > c.spans[0].base {
+		ongoing = true
+	}
 	delete(c.ongoing, id)
+	c.ended[id] = struct{}{}
 	if p := c.producers.find(id); ongoing || b.BaseOffset() >= c.end || p != nil && p.updated == b.LastOffset() {
 		return b, nil
 	}

@@ -19,7 +19,7 @@ import (
 //  2. chronik-compaction names the exchange, durable          from here on a crash ends with the new segment
 //  3. the owner is held up: files are renamed, the view shows the new segment
 //  4. the other old files are removed, the names synced, the manifest written
-//  5. chronik-compaction names no exchange any more
+//  5. chronik-compaction names no exchange any more, but that the pass has come so far
 //
 // Readers that have an old file open keep it; others are sent to the newest view.
 type cleaning struct {
@@ -183,19 +183,19 @@ func (g *cleaning) abandon() {
 	_ = f.whileOwner(func() error { return f.removeCleaned(g.old[0].base) })
 }
 
-// finish completes the new segment and exchanges it for the old ones.
-func (g *cleaning) finish() error {
+// finish completes the new segment and exchanges it for the old ones, if it is any different.
+func (g *cleaning) finish() (changed bool, err error) {
 	if err := g.closeGap(); err != nil {
-		return err
+		return false, err
 	}
 	if len(g.old) == 1 && !g.changed && g.index.size == g.size {
 		g.abandon()
-		return nil
+		return false, nil
 	}
 	if err := g.complete(); err != nil {
-		return err
+		return false, err
 	}
-	return g.exchange()
+	return true, g.exchange()
 }
 
 // complete makes the new files durable under their temporary names.
@@ -246,20 +246,22 @@ func (g *cleaning) exchange() error {
 	for _, s := range g.old {
 		e.bases = append(e.bases, s.base)
 	}
-	compacted := protocol.Offset(c.log.files.compacted.Load())
+	before := c.here(g.old[0].base)
+	before.exchange = e
 	g.recorded = true
-	if err := c.record(progress{compacted: compacted, exchange: e}); err != nil {
+	if err := c.record(before); err != nil {
 		return err
 	}
 	manifest, wanted, err := c.log.exchange(g.old, newCompacted(c.log.files, x.base, info))
 	if errors.Is(err, ErrOffsetOutOfRange) { // retention was faster
-		g.recorded = c.record(progress{compacted: compacted}) != nil
+		before.exchange = nil
+		g.recorded = c.record(before) != nil
 	}
 	if err != nil {
 		return err
 	}
 	_ = g.file.Close() // it was synced
-	return c.settle(g.old[1:], manifest, wanted, compacted)
+	return c.settle(g.old[1:], manifest, wanted, g.end)
 }
 
 // newCompacted returns a segment that compaction has written.
@@ -336,10 +338,10 @@ func (l *Log) exchange(old []*Segment, fresh *Segment) (manifest []manifestEntry
 	return l.manifest(), l.files.manifestWanted.Add(1), nil
 }
 
-// settle removes what is left of the old segments and ends the exchange. After an error the log takes no more
-// writes, as after one of any other flush.
+// settle removes what is left of the old segments, ends the exchange and notes where the new one ends. After
+// an error the log takes no more writes, as after one of any other flush.
 func (c *Compaction) settle(
-	old []*Segment, manifest []manifestEntry, wanted uint64, compacted protocol.Offset,
+	old []*Segment, manifest []manifestEntry, wanted uint64, end protocol.Offset,
 ) error {
 	f := c.log.files
 	flushing := f.flushing()
@@ -366,7 +368,7 @@ func (c *Compaction) settle(
 		}
 	}
 	if err == nil {
-		err = c.record(progress{compacted: compacted})
+		err = c.note(c.here(end))
 	}
 	if err != nil && !errors.Is(err, ErrClosed) {
 		return f.fail(err)

@@ -220,6 +220,10 @@ func (w *shop) checkpoint() error {
 // compact begins a compaction or moves the one under way on by a little or to its end.
 func (w *shop) compact() error {
 	if w.job == nil {
+		if reached := w.log.files.reached(); w.rng.IntN(8) == 0 { // as if it had been interrupted early before
+			reached.pass.limit = 1 + w.rng.Int64N(3000)
+			w.log.files.noteReached(reached)
+		}
 		var err error
 		w.job, err = w.log.Compact(w.now, 0)
 		if errors.Is(err, ErrNothingToCompact) {
@@ -316,6 +320,11 @@ func (w *shop) copy() error {
 		return err
 	}
 	known := w.rng.IntN(len(w.batches) + 1)
+	if late, err := w.tooLate(known); err != nil {
+		return err
+	} else if late {
+		known = 0
+	}
 	if err := to.log.Append(w.batches[:known]); known > 0 && err != nil {
 		return err
 	}
@@ -346,6 +355,31 @@ func (w *shop) copy() error {
 	}
 	to.end = w.end
 	return to.check()
+}
+
+// tooLate tells whether a replica that has the first so many batches was away for too long: one of its
+// transactions is open and the marker gone, the delete horizon being behind. It has to be made anew, in Kafka
+// as well as here.
+func (w *shop) tooLate(known int) (bool, error) {
+	open := map[int64]bool{}
+	for _, b := range w.batches[:known] {
+		if b.IsTransactional() {
+			open[b.ProducerID()] = !b.IsControl()
+		}
+	}
+	kept := map[protocol.Offset]bool{}
+	batches, err := readAll(w.log.View(), w.log.View().Start(), 1000)
+	for _, b := range batches {
+		kept[b.BaseOffset()] = b.IsControl()
+	}
+	for _, b := range w.batches[known:] {
+		if b.IsControl() && open[b.ProducerID()] {
+			if delete(open, b.ProducerID()); !kept[b.BaseOffset()] {
+				return true, err
+			}
+		}
+	}
+	return false, err
 }
 
 // check compares what can be read with what was appended.
@@ -464,7 +498,7 @@ func (w *shop) isOpen(offset protocol.Offset) bool {
 // checkCompacted demands that below the offset up to which all was looked at no key is there twice and no
 // aborted record at all.
 func (w *shop) checkCompacted() error {
-	v, to := w.log.View(), protocol.Offset(w.log.files.compacted.Load())
+	v, to := w.log.View(), w.log.files.reached().compacted
 	batches, err := readAll(v, v.Start(), 1000)
 	if err != nil {
 		return err

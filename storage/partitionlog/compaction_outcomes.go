@@ -45,8 +45,9 @@ func (o *outcomes) firstOpen(none protocol.Offset) protocol.Offset {
 	return none
 }
 
-// take goes over one batch.
-func (o *outcomes) take(b batch.Batch) {
+// take goes over one batch; one that is not wanted begins no transaction, nor does what is left of one that
+// was decided before its records went.
+func (o *outcomes) take(b batch.Batch, wanted bool) {
 	if !b.IsTransactional() {
 		return
 	}
@@ -54,7 +55,7 @@ func (o *outcomes) take(b batch.Batch) {
 	first, known := o.open[id]
 	switch kind := markerOf(b); {
 	case !b.IsControl():
-		if !known {
+		if !known && wanted && b.Count() > 0 {
 			o.open[id] = b.BaseOffset()
 		}
 	case kind == markerAbort && known:
@@ -88,17 +89,25 @@ func markerOf(b batch.Batch) int16 {
 	return kind
 }
 
-// beginResolving looks for the outcome of the transactions from the batch in c.held on.
+// beginResolving looks for the outcome of the transactions from the batch in c.held on. It goes on beyond the
+// end of the pass until those are decided that begin before it.
 func (c *Compaction) beginResolving() error {
 	c.outcomes = &outcomes{open: map[int64]protocol.Offset{}, ended: map[int64][]abortedRange{}}
-	at, reader := c.at, batchReader{}
+	at, reader, read := c.at, batchReader{}, c.mapped-int64(len(c.held))
 	c.run = func() error {
-		b, err := c.nextBatch(&reader, &at)
-		if err == nil && b.BaseOffset() < c.to && !c.outcomes.full() {
-			if b.LastOffset() >= c.from {
-				c.outcomes.take(b)
+		b, err := c.nextBatch(&reader, &at, c.held.BaseOffset())
+		if err == nil && !c.outcomes.full() {
+			if c.takenUp(b, read) {
+				c.end = min(c.end, b.BaseOffset())
 			}
-			return nil
+			wanted := b.BaseOffset() < c.end
+			if b.BaseOffset() < c.to && (wanted || len(c.outcomes.open) > 0) {
+				if b.LastOffset() >= c.held.BaseOffset() {
+					c.outcomes.take(b, wanted)
+					read += int64(len(b))
+				}
+				return nil
+			}
 		}
 		reader.close()
 		if err != nil && err != io.EOF {

@@ -17,20 +17,34 @@ type batchReader struct {
 	sp     span
 	handle *handle
 	at     SegmentPosition // of buffer[used]
-	want   protocol.Offset // of the next batch
+	want   protocol.Offset // of the next batch, NoOffset if only its last one is known
+	last   protocol.Offset // of the next batch, only if want is NoOffset
 	buffer []byte
 	used   int
 }
 
 func (r *batchReader) open() bool { return r.handle != nil }
 
-// begin opens a segment.
-func (r *batchReader) begin(sp span) error {
+// begin opens a segment and goes to a batch from which on all that hold an offset of at least from come.
+func (r *batchReader) begin(sp span, from protocol.Offset) error {
+	at, last := SegmentPosition(0), protocol.NoOffset
+	if from > sp.base {
+		x, err := sp.indexes()
+		if err != nil {
+			return err
+		}
+		if i := x.offsets.below(int32(from - sp.base)); i >= 0 {
+			at, last = x.offsets.position(i), sp.base+protocol.Offset(x.offsets.relative(i))
+		}
+	}
 	h, err := sp.acquire()
 	if err != nil {
 		return err
 	}
-	r.sp, r.handle, r.at, r.want, r.used, r.buffer = sp, h, 0, sp.base, 0, r.buffer[:0]
+	r.sp, r.handle, r.at, r.want, r.used, r.buffer = sp, h, at, sp.base, 0, r.buffer[:0]
+	if at > 0 {
+		r.want, r.last = protocol.NoOffset, last
+	}
 	return nil
 }
 
@@ -53,7 +67,7 @@ func (r *batchReader) next() (batch.Batch, error) {
 		return nil, err
 	}
 	h, ok := batch.PeekHeader(r.buffer[r.used:])
-	if !ok || h.BaseOffset != r.want || h.LastOffset >= r.sp.end {
+	if !ok || !r.wanted(&h) {
 		return nil, r.sp.corrupt(r.at, "no batch at offset %d", r.want)
 	}
 	if err := r.fill(h.Size); err != nil {
@@ -71,6 +85,14 @@ func (r *batchReader) next() (batch.Batch, error) {
 	r.at += SegmentPosition(h.Size)
 	r.want = h.NextOffset()
 	return b, nil
+}
+
+// wanted tells whether a batch is the next one.
+func (r *batchReader) wanted(h *batch.Header) bool {
+	if r.want == protocol.NoOffset {
+		return h.LastOffset == r.last
+	}
+	return h.BaseOffset == r.want && h.LastOffset < r.sp.end
 }
 
 // fill makes sure that the buffer holds n bytes from r.at on.

@@ -13,8 +13,9 @@ type Dirt struct {
 	Ratio float64
 	// Bytes is how many were never looked at.
 	Bytes int64
-	// Due tells whether the log's configuration wants a compaction: the ratio is reached, or a record would
-	// get older than max.compaction.lag.ms.
+	// Due tells whether the log's configuration wants a compaction: the ratio is reached, a record would get
+	// older than max.compaction.lag.ms, or a pass was interrupted: what it has cleaned makes the ratio smaller,
+	// but not its end.
 	Due bool
 }
 
@@ -23,6 +24,7 @@ type Dirt struct {
 func (l *Log) Dirt(now int64) Dirt {
 	l.mu.Lock()
 	c, v, from, to := l.config, l.View(), l.firstDirty(), l.cleanable(now)
+	interrupted := l.files.reached().pass.end > from
 	l.mu.Unlock()
 	var d Dirt
 	clean, first := int64(0), -1
@@ -43,7 +45,7 @@ func (l *Log) Dirt(now int64) Dirt {
 		return d
 	}
 	d.Ratio = float64(d.Bytes) / float64(clean+d.Bytes)
-	d.Due = d.Ratio >= c.MinCleanableRatio
+	d.Due = d.Ratio >= c.MinCleanableRatio || interrupted
 	if !d.Due && c.MaxCompactionLagMs < math.MaxInt64 {
 		if oldest, ok := v.span(first).firstTimestamp(); ok {
 			d.Due = now-oldest > c.MaxCompactionLagMs
@@ -54,7 +56,7 @@ func (l *Log) Dirt(now int64) Dirt {
 
 // firstDirty returns the offset up to which all keys have been looked at.
 func (l *Log) firstDirty() protocol.Offset {
-	return max(protocol.Offset(l.files.compacted.Load()), l.segments[0].base)
+	return max(l.files.reached().compacted, l.segments[0].base)
 }
 
 // cleanable returns the base of the first segment that must stay as it is: the one that was active at the

@@ -17,7 +17,7 @@
 //	leader-epoch-checkpoint   text: version 0, number of entries, "epoch start" lines
 //	partition.metadata        text: version 0, topic id
 //	chronik-segments          not Kafka's: the manifest of closed segments (manifest.go)
-//	chronik-compaction        not Kafka's: how far the log is compacted (progress.go)
+//	chronik-compaction        not Kafka's: how far the log, and the pass under way, has come (progress.go)
 //	<offset>.*.cleaned        a segment that compaction is writing
 //
 // <offset> has 20 digits. A new partition is a directory with partition.metadata; the rest comes with the
@@ -56,7 +56,8 @@
 // # Compaction
 //
 // Dirt says whether a log wants to be compacted, Compact begins it; how it goes is told in compaction.go, how
-// segments are exchanged without a moment at which a crash would lose anything in compaction_exchange.go.
+// segments are exchanged without a moment at which a crash would lose anything in compaction_exchange.go, and
+// how a later process goes on where one was killed in compaction_pass.go.
 //
 // It touches closed segments below the last checkpoint only. Every replica compacts for itself, so replicas
 // differ in what is still to be cleaned, but not in the last value of a key. What is taken out leaves no gap

@@ -11,19 +11,27 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// The file chronik-compaction says how far a log is compacted and which segments are being exchanged. It is
-// replaced as a whole; what is drawn here is its content:
+// The file chronik-compaction says how far a log is compacted, how far the pass under way has come and which
+// segments are being exchanged. It is replaced as a whole; what is drawn here is its content:
 //
-//	version              uint8    1
+//	version              uint8    1 or 2
 //	compacted up to      varint   the keys of all records below it have been looked at
 //	length, segment      varint   the segment that takes the place of others, as a manifest of one entry;
 //	                              length 0: no exchange is under way
 //	number of segments   varint   that it takes the place of, only with a segment
 //	  base               varint   difference from the base before; the first is that of the new segment
+//	limit                varint   version 2 only, as what follows: how many dirty bytes a pass takes up; 0: all
+//	begun                uint8    1: nothing of what was begun last is durable yet
+//	end of the pass      varint   0: there is none
+//	cleaned up to        varint
 //	CRC-32C              uint32   of everything before
 //
-// Without the file nothing is compacted, which costs a pass over the log.
-const progressVersion = 1
+// Without the file nothing is compacted, which costs a pass over the log. Version 2 is written only if there
+// is a pass to tell of, so that an older program can go on with a log that is at rest.
+const (
+	progressVersion     = 1
+	progressVersionPass = 2
+)
 
 // maxProgressBytes bounds what is read of it: a million segments.
 const maxProgressBytes = 8 << 20
@@ -31,7 +39,18 @@ const maxProgressBytes = 8 << 20
 // progress is the content of chronik-compaction.
 type progress struct {
 	compacted protocol.Offset
+	pass      pass
 	exchange  *exchange
+}
+
+// pass is how far a pass has come, so that another process goes on there instead of beginning anew. The keys
+// that it goes by are those from progress.compacted to its end. They are not kept: who goes on reads them
+// again. The zero value is that of a log that is not in the middle of a pass.
+type pass struct {
+	limit   int64           // bytes of the dirty part that a pass takes up at most, 0: as many as there are
+	begun   bool            // if it was interrupted now, nothing would have come of what was begun last
+	end     protocol.Offset // 0: there is none, or it has not read its keys yet
+	cleaned protocol.Offset // segments below it are what the pass makes of them
 }
 
 // exchange is a segment that takes the place of others. From when it is durable on, a crash ends with the new
@@ -41,10 +60,14 @@ type exchange struct {
 	bases []protocol.Offset // of the old segments, ascending
 }
 
-var errProgress = errors.New("no progress of a compaction of version 1")
+var errProgress = errors.New("no progress of a compaction of a version that is known")
 
 func (p *progress) encode() []byte {
-	data := append(make([]byte, 0, 96), progressVersion)
+	version := byte(progressVersion)
+	if p.pass != (pass{}) {
+		version = progressVersionPass
+	}
+	data := append(make([]byte, 0, 96), version)
 	data = binary.AppendUvarint(data, uint64(p.compacted))
 	if p.exchange == nil {
 		data = binary.AppendUvarint(data, 0)
@@ -59,13 +82,35 @@ func (p *progress) encode() []byte {
 			before = base
 		}
 	}
+	if version == progressVersionPass {
+		data = p.pass.encode(data)
+	}
 	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
+}
+
+// encode appends what decoder.pass reads.
+func (p *pass) encode(data []byte) []byte {
+	begun := byte(0)
+	if p.begun {
+		begun = 1
+	}
+	data = append(binary.AppendUvarint(data, uint64(p.limit)), begun)
+	data = binary.AppendUvarint(data, uint64(p.end))
+	return binary.AppendUvarint(data, uint64(p.cleaned))
+}
+
+func (d *decoder) pass() pass {
+	p := pass{limit: int64(d.offset())}
+	begun := d.unsigned()
+	d.failed = d.failed || begun > 1
+	p.begun, p.end, p.cleaned = begun == 1, d.offset(), d.offset()
+	return p
 }
 
 func parseProgress(data []byte) (progress, error) {
 	n := len(data) - 4
 	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) ||
-		data[0] != progressVersion {
+		data[0] != progressVersion && data[0] != progressVersionPass {
 		return progress{}, errProgress
 	}
 	d := decoder{data: data[1:n]}
@@ -83,6 +128,9 @@ func parseProgress(data []byte) (progress, error) {
 		if !p.exchange.sound() {
 			return progress{}, errProgress
 		}
+	}
+	if data[0] == progressVersionPass {
+		p.pass = d.pass()
 	}
 	if d.failed || len(d.data) > 0 {
 		return progress{}, errProgress
@@ -119,13 +167,28 @@ func (f *files) writeProgress(p progress) error {
 	return f.fs.SyncDir(f.dir)
 }
 
+// reached returns how far compaction has come.
+func (f *files) reached() progress {
+	if p := f.progress.Load(); p != nil {
+		return *p
+	}
+	return progress{}
+}
+
+// noteReached notes what chronik-compaction says, or will say with the next write. An exchange is no part of
+// it.
+func (f *files) noteReached(p progress) {
+	p.exchange = nil
+	f.progress.Store(&p)
+}
+
 // forgetExchange writes that no exchange is under way, if the file may say so of one that Open has completed
 // or given up. The caller holds the lock of flushes.
 func (f *files) forgetExchange() error {
 	if !f.exchanged {
 		return nil
 	}
-	if err := f.writeProgress(progress{compacted: protocol.Offset(f.compacted.Load())}); err != nil {
+	if err := f.writeProgress(f.reached()); err != nil {
 		return err
 	}
 	f.exchanged = false
@@ -159,7 +222,7 @@ func (o *opening) readProgress() progress {
 //	else                                                 it was given up before
 func (o *opening) finishExchange() (*manifestEntry, error) {
 	p, f := o.readProgress(), o.log.files
-	f.compacted.Store(int64(p.compacted))
+	f.noteReached(p)
 	e := p.exchange
 	if e == nil {
 		return nil, nil
@@ -195,6 +258,8 @@ func (o *opening) finishExchange() (*manifestEntry, error) {
 		return base > e.base && slices.Contains(e.bases, base)
 	})
 	f.manifestWanted.Add(1)
+	p.pass.cleaned = max(p.pass.cleaned, e.end)
+	f.noteReached(p)
 	return &e.manifestEntry, nil
 }
 
@@ -222,7 +287,7 @@ func (o *opening) giveUpExchange() error {
 	}
 	f := o.log.files
 	f.exchanged = false
-	return f.writeProgress(progress{compacted: protocol.Offset(f.compacted.Load())})
+	return f.writeProgress(f.reached())
 }
 
 // renameCleaned gives the files of a new segment their names, the log first.

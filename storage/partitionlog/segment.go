@@ -29,8 +29,8 @@ type files struct {
 	// exchanges is how many exchanges of segments there have been on the directory, up to the last of this Log.
 	// Guarded by HandleCache.owning.
 	exchanges uint64
-	// compacted is the offset up to which compaction has looked at all keys.
-	compacted atomic.Int64
+	// progress is how far compaction has come, as chronik-compaction says without an exchange; nil: nowhere.
+	progress atomic.Pointer[progress]
 	// exchanged says that chronik-compaction names an exchange of segments that is over. Guarded by the lock
 	// of flushes.
 	exchanged bool
