@@ -32,6 +32,7 @@ import (
 	"github.com/chronik-go/chronik/raftactor"
 	"github.com/chronik-go/chronik/storage"
 	"github.com/chronik-go/chronik/storage/partitionlog"
+	"github.com/chronik-go/chronik/storage/vfs"
 )
 
 // listenerName is what the one Kafka listener is called, in the tree and in the image.
@@ -50,7 +51,7 @@ func (a *Actor) prepare(c *kit.Context) error {
 		return err
 	}
 	dir := a.storage.Dir.Path("topics")
-	if err := a.options.FS.MkdirAll(dir); err != nil {
+	if err := vfs.MkdirAllSync(a.options.FS, dir); err != nil {
 		return fmt.Errorf("make directory of the topics: %w", err)
 	}
 	if err := partitionlog.RemoveDeleted(a.options.FS, dir); err != nil {

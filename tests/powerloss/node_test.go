@@ -74,7 +74,7 @@ func (r *root) build(c *kit.Context, opened storage.Opened) {
 	l := r.life
 	l.storage = opened
 	dir := opened.Dir.Path("topics")
-	if err := l.fs.MkdirAll(dir); err != nil {
+	if err := vfs.MkdirAllSync(l.fs, dir); err != nil {
 		l.fail(err)
 		return
 	}
