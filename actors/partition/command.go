@@ -23,6 +23,11 @@ const (
 // offset, and no log reaches offset 0xff << 56.
 func isCommand(data []byte) bool { return len(data) > 0 && data[0] == commandMark }
 
+// isKind tells a command of one kind from all else; it has its head at least.
+func isKind(data []byte, kind byte) bool {
+	return isCommand(data) && data[1] == commandVersion && data[2] == kind
+}
+
 // encodeAdvanceStart returns the entry that raises the log start offset.
 func encodeAdvanceStart(start protocol.Offset) []byte {
 	data := make([]byte, 0, commandSize)
@@ -33,7 +38,7 @@ func encodeAdvanceStart(start protocol.Offset) []byte {
 // decodeAdvanceStart returns the log start offset of a command. An unknown version or kind is an error:
 // a replica that skipped what it does not understand would part from the others.
 func decodeAdvanceStart(data []byte) (protocol.Offset, error) {
-	if len(data) != commandSize || !isCommand(data) || data[1] != commandVersion || data[2] != kindAdvanceStart {
+	if len(data) != commandSize || !isKind(data, kindAdvanceStart) {
 		return 0, fmt.Errorf("unknown replica command % x: written by a newer version?", data[:min(len(data), 3)])
 	}
 	return protocol.Offset(binary.BigEndian.Uint64(data[3:])), nil
@@ -49,7 +54,7 @@ func encodeExpireProducers(before int64, at protocol.Offset) []byte {
 
 // decodeExpireProducers reads what encodeExpireProducers returns; false if data is another command.
 func decodeExpireProducers(data []byte) (before int64, at protocol.Offset, ok bool) {
-	if len(data) != expireSize || !isCommand(data) || data[1] != commandVersion || data[2] != kindExpireProducers {
+	if len(data) != expireSize || !isKind(data, kindExpireProducers) {
 		return 0, 0, false
 	}
 	return int64(binary.BigEndian.Uint64(data[3:])), protocol.Offset(binary.BigEndian.Uint64(data[11:])), true
