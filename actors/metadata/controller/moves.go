@@ -206,7 +206,14 @@ func newPlan(tail *image.Image, l *load) *plan {
 
 // moveOne moves one replica from a broker that has at least two more than the one that takes it, without
 // putting more replicas of a partition on one rack. It tells whether there was such a move.
+//
+// Moves that make the leads no less even come first: a partition of one replica is led wherever it is, and
+// no other choice of leaders makes up for it later.
 func (p *plan) moveOne() bool {
+	return p.moveAny(false) || p.moveAny(true)
+}
+
+func (p *plan) moveAny(unevenLeads bool) bool {
 	ids := p.load.ids()
 	slices.SortStableFunc(ids, func(a, b int32) int {
 		return cmp.Compare(p.load.replicas[b], p.load.replicas[a])
@@ -216,7 +223,7 @@ func (p *plan) moveOne() bool {
 			if p.load.replicas[giver]-p.load.replicas[taker] < 2 {
 				break
 			}
-			if p.move(giver, taker) {
+			if p.move(giver, taker, unevenLeads) {
 				return true
 			}
 		}
@@ -224,10 +231,11 @@ func (p *plan) moveOne() bool {
 	return false
 }
 
-func (p *plan) move(giver, taker int32) bool {
+func (p *plan) move(giver, taker int32, unevenLeads bool) bool {
+	leads := unevenLeads || p.load.firsts[giver] > p.load.firsts[taker]
 	for s := range p.turn() {
 		at := slices.Index(s.now, giver)
-		if at < 0 || slices.Contains(s.now, taker) {
+		if at < 0 || at == 0 && !leads || slices.Contains(s.now, taker) {
 			continue
 		}
 		racks := racksOf(p.tail, slices.Delete(slices.Clone(s.now), at, at+1))
@@ -256,7 +264,9 @@ func (p *plan) turn() iter.Seq[*seat] {
 	}
 }
 
-// leadOne gives one partition another preferred leader among its replicas, one that has at least two fewer.
+// leadOne gives one partition another preferred leader among its replicas, one that has at least two fewer. If
+// there is none, brokers between the two pass the place on: each gives it away for one partition and takes it
+// for another.
 func (p *plan) leadOne() bool {
 	for s := range p.turn() {
 		next := slices.Clone(s.now)
@@ -264,6 +274,44 @@ func (p *plan) leadOne() bool {
 		if p.load.firsts[s.now[0]]-p.load.firsts[next[0]] >= 2 {
 			p.put(s, next)
 			return true
+		}
+	}
+	for _, giver := range p.load.ids() {
+		if p.passOn(giver) {
+			return true
+		}
+	}
+	return false
+}
+
+// passOn looks for the shortest way from a broker over seats that it leads, brokers that follow there, seats
+// that those lead and so on, to one that leads at least two fewer, and moves the lead of each seat on it.
+func (p *plan) passOn(giver int32) bool {
+	leads := make(map[int32][]*seat)
+	for _, s := range p.seats {
+		leads[s.now[0]] = append(leads[s.now[0]], s)
+	}
+	reached := map[int32]*seat{giver: nil} // by the seat that would be led next
+	for ring := []int32{giver}; len(ring) > 0; ring = ring[1:] {
+		for _, s := range leads[ring[0]] {
+			for _, taker := range s.now[1:] {
+				if _, seen := reached[taker]; seen {
+					continue
+				}
+				reached[taker] = s
+				if p.load.firsts[giver]-p.load.firsts[taker] < 2 {
+					ring = append(ring, taker)
+					continue
+				}
+				for s := reached[taker]; s != nil; s = reached[taker] {
+					from, next := s.now[0], slices.Clone(s.now)
+					at := slices.Index(next, taker)
+					next[0], next[at] = next[at], next[0]
+					p.put(s, next)
+					taker = from
+				}
+				return true
+			}
 		}
 	}
 	return false
