@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -189,8 +190,13 @@ func Example_supervised() {
 	}, actor.WithSupervisor(actor.NewOneForOneStrategy(10, time.Minute, actor.DefaultDecider))))
 	pid := <-kafka
 	serve := func() {
-		ready, err := system.Root.RequestFuture(pid, broker.Await{}, patience).Result()
-		fmt.Println("ready:", err == nil && ready.(broker.Ready).Err == nil)
+		for end := time.Now().Add(patience); ; {
+			ready, err := system.Root.RequestFuture(pid, broker.Await{}, patience).Result()
+			if err != nil || !errors.Is(ready.(broker.Ready).Err, kit.ErrStopped) || time.Now().After(end) {
+				fmt.Println("ready:", err == nil && ready.(broker.Ready).Err == nil)
+				return
+			}
+		} // whoever asks a node that has just failed hears that it has stopped, and asks the next one
 	}
 	serve()
 	client, err := kgo.NewClient(kgo.SeedBrokers("broker-1:9092"), kgo.Dialer(network.DialContext),

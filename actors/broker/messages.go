@@ -9,7 +9,8 @@ import (
 	"github.com/chronik-go/chronik/actors/local/pull"
 )
 
-// Await asks for one Ready when the node serves or has failed to.
+// Await asks for one Ready when the node serves or has failed to. A node that has just failed answers
+// kit.ErrStopped; when its host restarts it, the next one answers whoever asks again.
 type Await struct {
 	ReplyTo kit.Address
 }
