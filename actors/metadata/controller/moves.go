@@ -264,9 +264,9 @@ func (p *plan) turn() iter.Seq[*seat] {
 	}
 }
 
-// leadOne gives one partition another preferred leader among its replicas, one that has at least two fewer. If
-// there is none, brokers between the two pass the place on: each gives it away for one partition and takes it
-// for another.
+// leadOne gives one partition another preferred leader among its replicas, one that has at least two fewer.
+// If there is none, brokers between the two pass the place on: each gives it away for one partition and takes
+// it for another.
 func (p *plan) leadOne() bool {
 	for s := range p.turn() {
 		next := slices.Clone(s.now)
