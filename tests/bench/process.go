@@ -36,10 +36,10 @@ func CPU(pid int) (time.Duration, error) {
 }
 
 // RSS returns the resident memory of a process in bytes.
-func RSS(pid int) (int64, error) { return named(pid, "status", "VmRSS:", 1<<10) }
+func RSS(pid int) (int64, error) { return named(of(pid, "status"), "VmRSS:", 1<<10) }
 
 // PeakRSS returns the most that it was since the process began or since ResetPeak.
-func PeakRSS(pid int) (int64, error) { return named(pid, "status", "VmHWM:", 1<<10) }
+func PeakRSS(pid int) (int64, error) { return named(of(pid, "status"), "VmHWM:", 1<<10) }
 
 // ResetPeak makes PeakRSS begin anew.
 func ResetPeak(pid int) error {
@@ -47,11 +47,13 @@ func ResetPeak(pid int) error {
 }
 
 // Written returns the bytes that a process has made the system write to disks.
-func Written(pid int) (int64, error) { return named(pid, "io", "write_bytes:", 1) }
+func Written(pid int) (int64, error) { return named(of(pid, "io"), "write_bytes:", 1) }
 
-// named reads a number of a file in /proc by the word before it.
-func named(pid int, file, name string, unit int64) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+func of(pid int, file string) string { return fmt.Sprintf("/proc/%d/%s", pid, file) }
+
+// named reads a number of a file by the word before it.
+func named(file, name string, unit int64) (int64, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
@@ -62,5 +64,5 @@ func named(pid int, file, name string, unit int64) (int64, error) {
 			return value * unit, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/%s has no %s", pid, file, name)
+	return 0, fmt.Errorf("%s has no %s", file, name)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	stats "github.com/chronik-go/chronik/tests/bench"
 )
 
 // measurement finds the figures of one or more lines.
@@ -77,6 +79,11 @@ func run(ctx context.Context, args []string) error {
 	defer os.RemoveAll(b.dir)
 	if err := b.enoughDisk(); err != nil {
 		return err
+	}
+	if b.sizes == full {
+		if err := stats.TouchMemory(); err != nil {
+			return err
+		}
 	}
 	begun := time.Now()
 	for _, m := range measurements {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	stats "github.com/chronik-go/chronik/tests/bench"
 )
 
 // bench is one run of the driver.
@@ -84,6 +86,11 @@ func run(ctx context.Context, args []string) error {
 	defer os.RemoveAll(b.dir)
 	if err := b.prepare(ctx, server); err != nil {
 		return err
+	}
+	if !b.short {
+		if err := stats.TouchMemory(); err != nil {
+			return err
+		}
 	}
 	for _, nodes := range []int{1, 3} {
 		if err := b.bed(ctx, nodes, chosen); err != nil {
