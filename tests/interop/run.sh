@@ -236,6 +236,13 @@ under_kills() {
   fi
 }
 
+groups() {
+  installed java python kafkajs kafkatop
+  group_lane java:classic franz:classic kafkajs:classic confluent:consumer sarama:classic confluent:classic \
+    kafkapython:classic franz:consumer java:consumer
+  record lag lag
+}
+
 lag() { # what the tools say that the groups have left
   "$work/interop" lag -bootstrap "$bootstrap" -kafkatop "$work/venv/bin/kafkatop" -lags "$(printf '%s,' "$work"/lags/* | sed 's/,$//')" \
     java -Xshare:auto -XX:TieredStopAtLevel=1 -cp "$(java_path)"
@@ -340,57 +347,42 @@ stop_in_order() {
   return 1
 }
 
-# Most of what is done here is waiting: for members that are gone, for programs to start, for kills. So four lanes
-# go side by side: two with the clients and then their groups, one with the kills, and one with the suites. Those
-# have nodes of their own: they have clients that stall, and the groups have members that crash.
+# Most of what is done here is waiting: for members that are gone, for programs to start, for kills. So five lanes
+# go side by side: two with the clients, one with the groups, one with the kills, and one with the suites. Those have
+# nodes of their own: they have clients that stall, and the groups have members that crash.
 install_all
 echo "$records records per client"
 patient=''
+longer=() # what the chains do while connections die says nearly as much as what they do in peace
+[ "$nodes" -eq 1 ] && [ -z "${FULL:-}" ] || longer=(franz-etl)
 if wanted suites && [ -d "$suites" ]; then
   start_nodes 60s
   patient=$bootstrap
-  suite_lane kafkajs platformatic watermill &
+  suite_lane kafkajs platformatic &
   beside+=($!)
 elif wanted suites; then
   echo "skipped: no client suites at $suites"
 fi
 (wanted exactly-once && exactly_once
- [ -n "$patient" ] && suite_lane franz franz-chaos) &
+ [ -n "$patient" ] && suite_lane franz) &
 beside+=($!)
 any_of kcat franz sarama kafkago confluent kafkapython java tools kafkajs transactions dataset groups && start_nodes 10s
+(wanted groups && groups
+ [ -n "$patient" ] && suite_lane franz-chaos "${longer[@]}") &
+beside+=($!)
 lane transactions-franz franz kcat dataset transactions-java java tools &
 lanes+=($!)
 lane sarama kafkago transactions-confluent kafkapython confluent kafkajs &
 lanes+=($!)
 wait "${lanes[@]}"
-cross_lane 0 franz java kcat confluent &
+(cross_lane 0 franz java kcat confluent
+ mapfile -t folded < <(folded_topics)
+ [ ${#folded[@]} -gt 0 ] && record folded cross folded "${folded[@]}"
+ [ -n "$patient" ] && suite_lane kafka-python kcat) &
 lanes=($!)
-cross_lane 12 kafkapython kafkajs sarama kafkago &
+(cross_lane 12 kafkapython kafkajs sarama kafkago
+ [ -n "$patient" ] && suite_lane confluent watermill) &
 lanes+=($!)
-wait "${lanes[@]}"
-lanes=()
-mapfile -t folded < <(folded_topics)
-[ ${#folded[@]} -gt 0 ] && record folded cross folded "${folded[@]}"
-if wanted groups; then
-  installed java python kafkajs kafkatop
-  group_lane java:classic franz:classic kafkajs:classic confluent:consumer &
-  lanes+=($!)
-  group_lane sarama:classic confluent:classic kafkapython:classic franz:consumer java:consumer &
-  lanes+=($!)
-  wait "${lanes[@]}"
-  lanes=()
-  record lag lag
-fi
-if [ -n "$patient" ]; then
-  longer=() # what the chains do while connections die says nearly as much as what they do in peace
-  [ "$nodes" -eq 1 ] && [ -z "${FULL:-}" ] || longer=(franz-etl)
-  suite_lane kafka-python kcat &
-  lanes+=($!)
-  suite_lane confluent "${longer[@]}" &
-  lanes+=($!)
-  wait "${lanes[@]}"
-  lanes=()
-fi
-wait "${beside[@]}"
-beside=()
+wait "${lanes[@]}" "${beside[@]}"
+lanes=() beside=()
 summary
