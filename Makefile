@@ -6,7 +6,8 @@ SHELL       := bash
 .PHONY: help build run test faults lint fuzz interop bench bench-peers bench-short sim soak
 
 PACKAGES := ./...
-# Tests that measure times while things fail: they run alone, one after the other, without the detector.
+# Tests with whole clusters and crashes, without the detector. Those that measure times while things fail run
+# alone; the others beside the seeds.
 APART    := ./tests/cluster ./tests/txn ./tests/chaos ./tests/crash
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
@@ -32,9 +33,8 @@ test: lint ## lint, and every test but those of `make faults` under the race det
 	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(APART))")
 
 faults: ## clusters that are killed, frozen and cut off; crashes of actors; all seeds; all hostile clients
-	CHRONIK_TXN_TIME=2m go test -short -timeout 15m -p 1 ./tests/cluster ./tests/txn
-	go test -timeout 10m ./tests/crash
-	go test -timeout 10m $(SEEDED)
+	go test -short -timeout 15m ./tests/cluster
+	CHRONIK_TXN_TIME=2m go test -timeout 15m -p 2 ./tests/txn ./tests/crash $(SEEDED)
 	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 	go test -timeout 15m ./tests/chaos
 

@@ -66,6 +66,7 @@ func (s *second) finish() {
 
 // TestTwoClientsWithOneAddress writes and reads with both clients, each time knowing one node only.
 func TestTwoClientsWithOneAddress(t *testing.T) {
+	beside(t)
 	c := running(t, lab.Options{}, loadPartitions)
 	client, missing := load.FindLibrdkafka(t.Context(), t.TempDir())
 	records := form(3000, 100_000)

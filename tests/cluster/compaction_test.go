@@ -35,6 +35,7 @@ const sealBytes = 12 << 20
 // left in the end is, on each replica alike, the last value of each key, and no tombstone but as the last
 // of its key.
 func TestCompactionKilled(t *testing.T) {
+	beside(t)
 	random := seeded(t)
 	updates, keys, kills := form(1_000_000, 10_000_000), form(100_000, 1_000_000), form(10, 100)
 	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, wasFrozen, heldUp}, Env: compacting()})

@@ -37,7 +37,7 @@ func atRest(t *testing.T, partitions int32, percent float64, memory int64) {
 	lab.Pass(t.Context(), settling)
 	quorum := c.AwaitQuorum()
 
-	stretch := form(20*time.Second, 10*time.Minute)
+	stretch := form(10*time.Second, 10*time.Minute)
 	used := make(map[int32]time.Duration)
 	from := time.Now()
 	for _, n := range c.Members() {

@@ -18,6 +18,7 @@ const moved = 50 // partitions
 const removed = `^(the node stops serving|chronik had to stop)$`
 
 func TestNodeAddedPartitionsMovedNodeRemoved(t *testing.T) {
+	beside(t)
 	c := newCluster(t, lab.Options{Spare: 1, Warnings: []string{linkLost, controllerLost, removed}})
 	c.StartAll()
 	c.Create(topic, moved, 3)

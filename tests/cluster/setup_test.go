@@ -21,7 +21,7 @@ import (
 const linkLost = `^(link is down|cannot connect to peer)$`
 
 // What a node warns of whose controller went while it asked it for something.
-const controllerLost = `^no producer ids allocated$`
+const controllerLost = `^(no producer ids allocated|broker is not a member of the cluster yet)$`
 
 // What a node warns of that was frozen while it wrote to its disk, which it cannot tell from a disk that did
 // not answer.
@@ -34,6 +34,14 @@ const heldUp = `^actor holds a message$`
 const refused = `^(refused a peer|peer does not fit)$`
 
 const topic = "orders"
+
+// beside lets a test run beside another one that measures no times either, after those that do. At full length
+// each has the machine to itself.
+func beside(t *testing.T) {
+	if !full {
+		t.Parallel()
+	}
+}
 
 // newCluster prepares three nodes.
 func newCluster(t *testing.T, options lab.Options) *lab.Cluster {

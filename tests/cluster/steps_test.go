@@ -47,6 +47,7 @@ const stepWriter = 0
 // commits or aborts, and kills it there: what was decided is carried out everywhere, and what was not is
 // aborted everywhere.
 func TestCoordinatorKilledAtEachStep(t *testing.T) {
+	beside(t)
 	for _, generation := range generations {
 		t.Run(generation.name, func(t *testing.T) {
 			c := running(t, lab.Options{

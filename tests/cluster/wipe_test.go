@@ -79,6 +79,7 @@ func bytesOf(t *testing.T, n *lab.Node, name string, view lab.View) (size int64)
 // TestWipedNodeDoesNotVote leaves two nodes that do not know the last acknowledged records: one missed them,
 // and one had them and lost its disk. Together they are two of three, and must not go on without the third.
 func TestWipedNodeDoesNotVote(t *testing.T) {
+	beside(t)
 	c := running(t, lab.Options{Warnings: []string{linkLost, controllerLost}}, loadPartitions)
 	wiped, stale, keeper := c.Node(1), c.Node(2), c.Node(3)
 	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
