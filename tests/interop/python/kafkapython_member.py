@@ -20,6 +20,12 @@ class Listener(ConsumerRebalanceListener):
         self.teller.revoked([p.partition for p in lost])
 
 
+# How long a member waits for records, in milliseconds. A poll gives up asking for committed offsets after that time,
+# and the client takes the late answer for the one to its next question about the same partitions, which may be a
+# generation later: there must be more time than an answer takes on a busy machine.
+PATIENCE = 1000
+
+
 def join(settings, teller, stop):
     consumer = KafkaConsumer(
         bootstrap_servers=settings.bootstrap, group_id=settings.group, enable_auto_commit=False,
@@ -27,7 +33,7 @@ def join(settings, teller, stop):
         heartbeat_interval_ms=host.HEARTBEAT_MILLISECONDS)
     consumer.subscribe([settings.topic], listener=Listener(teller))
     while not stop.is_set():
-        read = consumer.poll(int(host.WAIT * 1000))
+        read = consumer.poll(PATIENCE)
         offsets = {p.partition: teller.records(p.partition, [(m.offset, m.value) for m in records])
                    for p, records in read.items() if records}
         if offsets:
