@@ -31,7 +31,7 @@ type network struct {
 	wanted  map[int32]string // nodes to have links to, with their addresses
 	fixed   map[int32]bool   // those of the configuration
 	bound   net.Addr         // of the server; nil until it is bound
-	refused bool             // the address cannot be bound: the end of the node
+	refused error            // why the address cannot be bound, which is the end of the node
 	slots   *kit.Budget
 	repairs map[string]*kit.Restarts
 }
@@ -71,8 +71,8 @@ func (h *host) serve(c *kit.Context) {
 // onBound starts the links once peers can reach this node.
 func (h *host) onBound(c *kit.Context, m server.Bound) {
 	h.tellAll(m)
-	h.network.refused = m.Err != nil
-	if h.network.refused {
+	h.network.refused = m.Err
+	if m.Err != nil {
 		return
 	}
 	h.network.bound = m.Addr
@@ -161,7 +161,10 @@ func (h *host) subscribe(c *kit.Context, m Subscribe) {
 	if h.config.Network == nil {
 		return
 	}
-	if h.network.bound != nil {
+	switch {
+	case h.network.refused != nil:
+		m.Who.Tell(server.Bound{Err: h.network.refused})
+	case h.network.bound != nil:
 		m.Who.Tell(server.Bound{Addr: h.network.bound})
 	}
 	for _, node := range h.config.Network.Peers.Nodes() {
@@ -201,7 +204,7 @@ func (h *host) networkTerminated(c *kit.Context, who kit.Address) {
 // wants tells whether a child of the network should be there.
 func (h *host) wants(name string) bool {
 	if name == server.Name {
-		return !h.network.refused
+		return h.network.refused == nil
 	}
 	_, wanted := h.network.wanted[nodeOfLink(name)]
 	return wanted

@@ -33,13 +33,20 @@ func TestAServerThatFailsBeforeItIsBoundIsBuiltAgain(t *testing.T) {
 			Server: server.Config{Listen: listen, Self: self, Log: zerolog.Nop()},
 		},
 	}))
-	host.Tell(Subscribe{Who: kit.AddressFor("subscriber", func(m any) {
-		if one, is := m.(server.Bound); is {
-			bound = append(bound, one)
-		}
-	})})
-	w.Advance(time.Minute)
+	subscribe := func() {
+		host.Tell(Subscribe{Who: kit.AddressFor("subscriber", func(m any) {
+			if one, is := m.(server.Bound); is {
+				bound = append(bound, one)
+			}
+		})})
+		w.Advance(time.Minute)
+	}
+	subscribe()
 	if tries != 3 || len(bound) != 1 || !errors.Is(bound[0].Err, taken) {
 		t.Errorf("got %+v after %d tries, want the third one told and no more", bound, tries)
+	}
+	subscribe() // whoever comes later hears it, too
+	if tries != 3 || len(bound) != 2 || !errors.Is(bound[1].Err, taken) {
+		t.Errorf("got %+v after %d tries, want the same told again", bound, tries)
 	}
 }

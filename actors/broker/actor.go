@@ -68,6 +68,7 @@ type Actor struct {
 	handles  *partition.Options
 	kafka    net.Addr
 	http     net.Addr
+	raft     net.Addr // that peers reach; nil until it is bound
 	endpoint image.Endpoint
 	waiting  []Await
 	unexport func() // takes the metrics out of the host's registry; nil while they are not there
@@ -207,12 +208,18 @@ func (a *Actor) onStorageOpened(c *kit.Context, m storage.Opened) {
 	} {
 		a.spawn(c, name)
 	}
-	a.subscribe(c)
-	c.Self().Child(nameRaft).Tell(raftactor.Subscribe{Who: c.Self()})
+	a.subscribe(c, nameRaft)
+	a.subscribe(c, nameMetadata)
 }
 
-func (a *Actor) subscribe(c *kit.Context) {
-	c.Self().Child(nameMetadata).Tell(metadata.Subscribe{Who: c.Self()})
+// subscribe has a child that has just been built tell what the root has to know of.
+func (a *Actor) subscribe(c *kit.Context, name string) {
+	switch name {
+	case nameMetadata:
+		c.Self().Child(name).Tell(metadata.Subscribe{Who: c.Self()})
+	case nameRaft:
+		c.Self().Child(name).Tell(raftactor.Subscribe{Who: c.Self()})
+	}
 }
 
 // onPeersBound stops a node that its peers could not reach.
@@ -220,7 +227,9 @@ func (a *Actor) onPeersBound(c *kit.Context, m server.Bound) {
 	if m.Err != nil {
 		a.onFatal(c, fmt.Errorf("listen for peers on %s: %w; another process may use the port",
 			a.options.Config.Bind.Raft, m.Err))
+		return
 	}
+	a.raft = m.Addr
 }
 
 // onBound tells the metadata where clients reach this node.

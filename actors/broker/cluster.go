@@ -71,10 +71,14 @@ func (a *Actor) network(c *kit.Context) *raftactor.Network {
 		return nil
 	}
 	settings := a.options.Config
+	address := settings.Bind.Raft
+	if a.raft != nil {
+		address = a.raft.String() // the port that peers know
+	}
 	return &raftactor.Network{
 		Peers: a.cluster.peers, Nodes: a.cluster.nodes, Fetches: int64(settings.Limits.Catchups),
 		Server: server.Config{
-			Listen: a.options.listen(), Address: settings.Bind.Raft, Self: a.cluster.self, TLS: a.cluster.tls,
+			Listen: a.options.listen(), Address: address, Self: a.cluster.self, TLS: a.cluster.tls,
 			Transport: a.options.Transport, Log: a.options.Log,
 			Known: a.known(), Rate: int(settings.Limits.CatchupRate), CatchUps: int(settings.Limits.Catchups),
 			Services: map[link.Service]kit.Address{

@@ -59,9 +59,7 @@ func (a *Actor) onRebuild(c *kit.Context, m rebuild) {
 		return
 	}
 	a.spawn(c, m.name)
-	if m.name == nameMetadata {
-		a.subscribe(c)
-	}
+	a.subscribe(c, m.name)
 }
 
 // rebuildAgain is the wait for a host that is being rebuilt itself.

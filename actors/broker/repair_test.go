@@ -2,11 +2,15 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +19,7 @@ import (
 
 	"github.com/chronik-go/chronik/actors/config"
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/memnet"
 )
 
 // saboteur makes an actor panic at its next message.
@@ -229,6 +234,51 @@ func TestHTTPListenerIsRepaired(t *testing.T) {
 			t.Fatalf("got %v, want the HTTP listener back", err)
 		}
 	}
+}
+
+// refusing is a network that lets an address be listened on so many times.
+type refusing struct {
+	*memnet.Network
+	address string
+	left    atomic.Int32
+}
+
+func (n *refusing) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	if address == n.address && n.left.Add(-1) < 0 {
+		return nil, errors.New("somebody else has it")
+	}
+	return n.Network.Listen(ctx, network, address)
+}
+
+// TestNodeThatPeersCannotReachAnyMoreStops crashes the host of the groups twice: the server for peers is built
+// again with it, once where it was, and then where it cannot be. The node has to hear of that from each host.
+func TestNodeThatPeersCannotReachAnyMoreStops(t *testing.T) {
+	network := &refusing{Network: memnet.New(), address: "node:5001"}
+	network.left.Store(2)
+	s := newSaboteur()
+	running := embedded(t, t.TempDir(), network.Network, "node", func(o *Options) {
+		o.Network, o.Trace = network, s.trace
+		o.Config.Bind.Raft, o.Config.Advertise.Raft = network.address, network.address
+	})
+	for range 2 {
+		s.arm(func(path string) bool { return path == "broker/raft" })
+		running.broker.Child(nameRaft).Tell("anything")
+		<-s.hit
+		for network.left.Load() == 1 { // until the first one is back
+			runtime.Gosched()
+		}
+	}
+	select {
+	case err := <-running.Done():
+		if err == nil || !strings.Contains(err.Error(), "listen for peers on node:5001") {
+			t.Errorf("got %v, want that nobody listens for peers", err)
+		}
+	case <-time.After(patience):
+		t.Error("the node goes on though no peer can reach it")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = running.Stop(ctx) // it has failed
 }
 
 // TestBrokenLogStopsTheNode crashes the write-ahead log, which is never rebuilt.
