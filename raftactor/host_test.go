@@ -33,6 +33,11 @@ func TestAGroupOfOneLeadsAndApplies(t *testing.T) {
 	if !reflect.DeepEqual(w.events[3], want) {
 		t.Fatalf("got events %+v, want %+v", w.events[3], want)
 	}
+	w.cores[3].Tell(group.TellMembers{}) // somebody has not heard it
+	w.Run()
+	if got := w.events[3][len(w.events[3])-1]; len(w.events[3]) != len(want)+1 || !reflect.DeepEqual(got, want[2]) {
+		t.Fatalf("got event %+v, want %+v again", got, want[2])
+	}
 	for i := range 5 {
 		if got := w.must(3, fmt.Sprintf("r%d", i)); got != i {
 			t.Fatalf("got result %v, want %d", got, i)

@@ -74,14 +74,15 @@ func (a *Actor) onStarted(c *kit.Context) {
 	})
 }
 
-// onGroupStarted tells the group what was said before it could hear it, or catches up with the leadership of
-// a group that was running before this actor.
+// onGroupStarted tells the group what was said before it could hear it, or catches up with a group that was
+// running before this actor: it may have told its news when nobody was here to hear them.
 func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
 	switch {
 	case m.Err == nil:
 		a.tellMembers()
 	case errors.Is(m.Err, raftactor.ErrExists):
 		a.options.Raft.Tell(raftactor.Describe{ReplyTo: c.Self()})
+		a.replica.Core.Tell(group.TellMembers{})
 	default:
 		c.Log().Warn().Err(m.Err).Str("topic", a.replica.Topic).Int32("partition", a.replica.Partition).
 			Msg("replica could not be started")
@@ -91,6 +92,10 @@ func (a *Actor) onGroupStarted(c *kit.Context, m raftactor.Started) {
 func (a *Actor) onDescribed(c *kit.Context, m raftactor.Described) {
 	for _, status := range m.Groups {
 		if status.Group == a.replica.Group {
+			if status.State == raftactor.GivenUp {
+				a.onOffline(c, raftactor.Offline{Group: status.Group, Err: status.Err})
+				return
+			}
 			a.onLeaderChanged(c, group.LeaderChanged{
 				Group: status.Group, Leader: status.Leader, Term: status.Term, Ready: status.Ready,
 			})

@@ -13,7 +13,7 @@
 //	receives  Wait, Unwait, advanced, SetMembers, Delete, group.LeaderChanged, group.MembersChanged,
 //	          raftactor.Started, raftactor.Described, raftactor.Offline, raftactor.Stopped
 //	sends     Woken to waiters, Led and Deleted to the manager, raftactor.Start and Stop to the host,
-//	          group.Want to the group
+//	          group.Want and group.TellMembers to the group
 //
 // # What can be asked of the group
 //

@@ -500,6 +500,9 @@ func TestNewsOfGroupsReachTheRebuiltManager(t *testing.T) {
 	kittest.Expect[kit.Terminated](t, w.broker, time.Second)
 	w.manager = w.broker.Spawn(t, "partitions", Spec(w.options))
 	w.begin(true)
+	if _, asked := last[group.TellMembers](w, "a-0"); !asked {
+		t.Error("the group was not asked for its members: they may have changed meanwhile")
+	}
 	w.lead(topic(1), 0, 6, false)
 	replica := w.table.Lookup("a", 0)
 	if l := replica.Leadership(); l.Node != partition.NoLeader || l.Epoch != 6 {

@@ -146,6 +146,8 @@ func (a *Actor) tellCore(message any) {
 		a.core.NodeChanged(m.Node)
 	case Resign:
 		a.core.Resign()
+	case TellMembers:
+		a.core.TellMembers()
 	default:
 		panic(fmt.Sprintf("BUG: got message %T, want one that a group receives", message))
 	}

@@ -102,6 +102,9 @@ func (s *insync) lead(self uint64) { *s = insync{ids: []uint64{self}} }
 
 func (s *insync) follow() { *s = insync{} }
 
+// TellMembers has the next effects report the members, news or not.
+func (c *Core) TellMembers() { c.insync.told = false }
+
 // announceMembers reports who is a member and who is in sync, if there is news.
 func (c *Core) announceMembers() {
 	if !c.leading || c.insync.told || c.preparer == nil {

@@ -60,6 +60,10 @@ type MembersChanged struct {
 	Joint bool
 }
 
+// TellMembers has a leader send MembersChanged once more, for somebody who may have missed the last one:
+// nothing need change for long.
+type TellMembers struct{}
+
 // CaughtUp tells Spec.Events, once for each start, that this replica has applied everything that was
 // committed when it first heard of a leader.
 type CaughtUp struct {
