@@ -11,8 +11,14 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 )
 
-// round produces to a partition again and again and returns how long the acks took, ascending.
-func round(t *testing.T, client *kgo.Client, partition int32, until func() bool) (took []time.Duration) {
+// sample is one produce request.
+type sample struct {
+	begun time.Time
+	took  time.Duration
+}
+
+// series produces to a partition again and again and returns when and how long.
+func series(t *testing.T, client *kgo.Client, partition int32, until func() bool) (all []sample) {
 	t.Helper()
 	for !until() {
 		ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -21,8 +27,22 @@ func round(t *testing.T, client *kgo.Client, partition int32, until func() bool)
 		if err := client.ProduceSync(ctx, record).FirstErr(); err != nil {
 			t.Errorf("partition %d: %v", partition, err)
 		}
-		took = append(took, time.Since(begun))
+		all = append(all, sample{begun, time.Since(begun)})
 		cancel()
+	}
+	return all
+}
+
+// round is the same and returns only how long the acks took, ascending.
+func round(t *testing.T, client *kgo.Client, partition int32, until func() bool) []time.Duration {
+	t.Helper()
+	return ascending(series(t, client, partition, until))
+}
+
+func ascending(all []sample) []time.Duration {
+	took := make([]time.Duration, len(all))
+	for i, one := range all {
+		took[i] = one.took
 	}
 	slices.Sort(took)
 	return took

@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/chronik-go/chronik/actors/kit"
-	"github.com/chronik-go/chronik/storage/vfs"
 )
 
 // campaign is one run on one cluster.
@@ -24,10 +23,9 @@ type campaign struct {
 	random *rand.Rand
 	table  *table
 	prober *kgo.Client
-	done   int                     // crashes
-	missed map[string]int          // of a target and point: how often it was waited for in vain
-	turn   int                     // of the provocations
-	brings map[string]map[int]bool // targets that were seen with a provocation
+	done   int            // crashes
+	missed map[string]int // of a target and point: how often it was waited for in vain
+	turns  int            // provocations so far
 }
 
 // shot is a crash that is wanted.
@@ -48,7 +46,6 @@ func newCampaign(t *testing.T, size int, random *rand.Rand, results *table) *cam
 	w := newWorld(t, size)
 	c := &campaign{
 		t: t, world: w, random: random, table: results, missed: map[string]int{},
-		brings: map[string]map[int]bool{},
 	}
 	if t.Failed() {
 		t.FailNow()
@@ -138,13 +135,6 @@ const mostIdle = 50
 // volleySize is how many crashes are injected at once.
 const volleySize = 5
 
-// strikeTime is how long a fault waits for a message that comes often, provokedTime for one that was
-// provoked.
-const (
-	strikeTime   = 500 * time.Millisecond
-	provokedTime = 300 * time.Millisecond
-)
-
 // alone injects one crash and measures how long it takes until everything is as before.
 func (c *campaign) alone() {
 	n := c.anyNode()
@@ -179,96 +169,6 @@ func (c *campaign) volley() {
 	c.repair(false, describe(shots))
 }
 
-// provoke injects crashes at messages that come once in a life, or when another part is repaired. Every
-// fourth time it is one after which the node has to stop.
-func (c *campaign) provoke() {
-	how := c.provocations()
-	number := c.turn % len(how)
-	one := how[number]
-	w := wish{
-		node: c.anyNode(), count: volleySize, fatal: c.turn%4 == 3, taken: map[string]bool{}, hits: c.table.crashes,
-		unlikely: func(target string) bool { return len(c.brings[target]) > 0 && !c.brings[target][number] },
-		others:   func(target string) int { return len(c.brings[target]) },
-	}
-	c.turn++
-	if w.fatal {
-		w.count = 1
-	}
-	shots := c.choose(w)
-	if len(shots) == 0 || !c.ready(one, w.node) {
-		return
-	}
-	may, before := w.fatal && isFatal(shots[0].kind()), c.world.kinds.counts()
-	c.fire(shots, func() { c.carryOut(one, w.node, may) }, provokedTime)
-	c.repair(may, describe(shots))
-	for target, count := range c.world.kinds.counts() {
-		if count > before[target] {
-			if c.brings[target] == nil {
-				c.brings[target] = map[int]bool{}
-			}
-			c.brings[target][number] = true
-		}
-	}
-}
-
-// provocation makes rare messages come.
-type provocation struct {
-	crash string // path of a part that is crashed; or
-	cuts  bool   // the life of a node is ended without notice instead of in order, before another one is begun
-	wipes bool   // its disk is lost as well
-}
-
-func (c *campaign) provocations() []provocation {
-	all := []provocation{
-		{}, {crash: "broker/metadata"}, {cuts: true}, {crash: "broker/raft"}, {cuts: true},
-		{crash: "broker/partitions"}, {crash: "broker/groups"}, {cuts: true}, {crash: "broker/transactions"},
-		{crash: "broker/listener-kafka"}, {cuts: true},
-	}
-	if len(c.world.nodes) > 1 { // what only a lost disk brings comes in no other way
-		all = append(all, provocation{wipes: true}, provocation{cuts: true}, provocation{wipes: true})
-	}
-	return all
-}
-
-// mostProvocations is more than there are.
-const mostProvocations = 100
-
-// ready tells whether a provocation harms nothing that cannot be repaired.
-func (c *campaign) ready(one provocation, n *node) bool {
-	switch {
-	case one.crash != "":
-		return n.budgets.allows(one.crash, time.Now())
-	case one.wipes:
-		return c.awaitReplicas()
-	}
-	return true
-}
-
-func (c *campaign) carryOut(one provocation, n *node, mayStop bool) {
-	if one.crash != "" {
-		n.crash(one.crash)
-		return
-	}
-	switch {
-	case one.cuts:
-		n.cut()
-	case mayStop:
-		n.abandon()
-	default:
-		n.stop()
-	}
-	if one.wipes {
-		n.fs = vfs.NewMem()
-	}
-	if err := n.tryStart(); err != nil {
-		if !mayStop {
-			c.load.ledger.violation("node %d does not start: %v", n.id, err)
-		}
-		n.faults.Clear()
-		n.start()
-	}
-}
-
 // renew starts a node again whose parts have all failed as often as is repaired without a long wait.
 func (c *campaign) renew(n *node) {
 	n.cut()
@@ -294,10 +194,8 @@ type wish struct {
 	fatal bool                  // also those after which a node stops
 	taken map[string]bool       // units of supervision that others are of
 	hits  func(kind string) int // what there has been
-	// unlikely tells of a target that it will not come now; nil: none is.
-	unlikely func(target string) bool
-	// others tells at how many provocations a target was seen; nil: that does not matter.
-	others func(target string) int
+	// sort says which provocation there will be, "" for none.
+	sort string
 }
 
 // ranked is a crash that could be.
@@ -305,7 +203,7 @@ type ranked struct {
 	shot
 	unit                 string
 	kinds, messages, own int // how often there has been such a one
-	rare                 int // at how few provocations it comes
+	rare                 int // at how many sorts of provocations it comes
 	draw                 uint64
 }
 
@@ -314,8 +212,12 @@ type ranked struct {
 func (c *campaign) choose(w wish) []shot {
 	var all []ranked
 	for _, one := range c.world.kinds.targets(w.often) {
-		path := c.instance(w.node, one, w.often)
-		if path == "" || isFatal(one.kind()) && !w.fatal || w.unlikely != nil && w.unlikely(one.key()) {
+		path, fatal := c.instance(w.node, one, w.often), isFatal(one.kind())
+		if path == "" || fatal && !w.fatal || w.fatal && !w.often && !fatal {
+			continue
+		}
+		rare, likely := c.table.rarity(len(c.world.nodes), one.key(), w.sort)
+		if !likely {
 			continue
 		}
 		unit, _ := unitOf(path)
@@ -324,10 +226,6 @@ func (c *campaign) choose(w wish) []shot {
 			s := shot{target: one, point: point, node: w.node, path: path}
 			if c.missed[s.key()] > 2 && c.random.IntN(10) > 0 {
 				continue // it is not worth the wait each time
-			}
-			rare := 0
-			if w.others != nil {
-				rare = cmp.Or(w.others(one.key()), mostProvocations)
 			}
 			all = append(all, ranked{
 				rare: rare, shot: s, unit: unit, kinds: w.hits(one.kind()), messages: c.table.hit(one.key()),
@@ -413,6 +311,8 @@ func (c *campaign) fire(shots []shot, provoke func(), within time.Duration) map[
 		case one := <-c.world.hits:
 			if place, ours := places[armed{one.node, one.Fault}]; ours {
 				hits[place] = one
+			} else {
+				one.node.budgets.spend(one.Actor, one.at) // one beside
 			}
 		case <-timer.C:
 			waiting = false

@@ -63,7 +63,7 @@ func TestSupervisorGivesUpOneReplica(t *testing.T) {
 			if crashing {
 				measured[true] = d.crashInALoop(victim)
 			} else {
-				measured[false] = d.besides(spare, after(window))
+				measured[false] = ascending(d.besides(spare, after(window)))
 			}
 		}
 		quiet, busy = append(quiet, measured[false]...), append(busy, measured[true]...)
@@ -78,6 +78,7 @@ func TestSupervisorGivesUpOneReplica(t *testing.T) {
 	was, is := percentile(quiet, 99), percentile(busy, 99)
 	t.Logf("p99 of another partition beside one that works %v, beside one that crashes %v; median of %d rounds %.2f",
 		was, is, rounds, ratios[rounds/2])
+	t.Log(&d.shadow)
 	if ratios[rounds/2] > mostSlower && is > was+mostNoise {
 		t.Errorf("got a p99 %.2f times as high beside a replica that crashes, want at most %.1f", ratios[rounds/2],
 			mostSlower)
@@ -91,10 +92,11 @@ type duel struct {
 	world  *world
 	client *kgo.Client // of the witness
 	hammer *kgo.Client // speaks a version that names topics
+	shadow shadow
 }
 
 // besides measures one partition while the other client writes to another one.
-func (d *duel) besides(other int32, until func() bool) []time.Duration {
+func (d *duel) besides(other int32, until func() bool) []sample {
 	d.t.Helper()
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(d.t.Context())
@@ -106,7 +108,7 @@ func (d *duel) besides(other int32, until func() bool) []time.Duration {
 			<-timer.C
 		}
 	}()
-	took := round(d.t, d.client, witness, until)
+	took := series(d.t, d.client, witness, until)
 	cancel()
 	<-ended
 	return took
@@ -146,17 +148,49 @@ func (d *duel) crashInALoop(victim int32) []time.Duration {
 	}
 	defer n.faults.Remove(id)
 	over := after(window)
-	took := d.besides(victim, func() bool { return over() && len(hits) >= giveUps })
+	all := d.besides(victim, func() bool { return over() && len(hits) >= giveUps })
 	if got := len(hits); got != giveUps {
 		d.t.Errorf("replica %d crashed %d times, want %d until it is given up", victim, got, giveUps)
 	}
+	d.shadow.note(all, hits)
 	begun := time.Now()
 	code, err := d.strike(d.t.Context(), victim)
 	if err != nil || code != protocol.NotLeaderOrFollower || time.Since(begun) > time.Second {
 		d.t.Errorf("got %v, %v after %v from a replica that is offline, want an answer at once", code, err,
 			time.Since(begun))
 	}
-	return took
+	return ascending(all)
+}
+
+// shadow is what a crash and the repair after it do to others: requests that were under way in the first
+// milliseconds after one, beside those that were not. Both are of the same seconds, so that what else the
+// machine does concerns them alike.
+type shadow struct{ near, far []sample }
+
+// justAfter is longer than it takes to stop a replica that fails, or to build one that fails at once.
+const justAfter = 5 * time.Millisecond
+
+func (s *shadow) note(all []sample, hits <-chan hit) {
+	var crashes []time.Time
+	for len(hits) > 0 {
+		crashes = append(crashes, (<-hits).at)
+	}
+	for _, one := range all {
+		near := slices.ContainsFunc(crashes, func(at time.Time) bool {
+			return one.begun.Add(one.took).After(at) && one.begun.Before(at.Add(justAfter))
+		})
+		if near {
+			s.near = append(s.near, one)
+		} else {
+			s.far = append(s.far, one)
+		}
+	}
+}
+
+func (s *shadow) String() string {
+	near, far := ascending(s.near), ascending(s.far)
+	return fmt.Sprintf("%d requests within %v after a crash: p50 %v, p99 %v; %d others: p50 %v, p99 %v", len(near),
+		justAfter, percentile(near, 50), percentile(near, 99), len(far), percentile(far, 50), percentile(far, 99))
 }
 
 // comeBack starts the node again and wants all partitions to go on behind what they had.

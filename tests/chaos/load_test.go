@@ -62,6 +62,7 @@ func (w *world) load() *load {
 	l.all.Go(l.group)
 	l.all.Go(l.commit)
 	l.all.Go(l.change)
+	l.all.Go(l.administer)
 	l.all.Go(l.transact)
 	return l
 }

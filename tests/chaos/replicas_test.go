@@ -33,12 +33,7 @@ func (c *campaign) replicated(ctx context.Context) bool {
 			}
 		}
 	}
-	request := kmsg.NewPtrDescribeQuorumRequest()
-	partition := kmsg.NewDescribeQuorumRequestTopicPartition()
-	topic := kmsg.NewDescribeQuorumRequestTopic()
-	topic.Topic, topic.Partitions = "__cluster_metadata", append(topic.Partitions, partition)
-	request.Topics = append(request.Topics, topic)
-	quorum, err := request.RequestWith(ctx, c.prober)
+	quorum, err := quorumRequest().RequestWith(ctx, c.prober)
 	if err != nil || quorum.ErrorCode != 0 || len(quorum.Topics) == 0 || len(quorum.Topics[0].Partitions) == 0 {
 		return false
 	}

@@ -23,6 +23,8 @@ type table struct {
 	hits  map[string]int // by target, and by target and point
 	begun time.Time
 
+	brought map[string]map[string]bool // by size of the cluster and target: sorts of provocations
+
 	bursts map[string]bool // by size of the cluster and kind: it had one
 	slow   int             // bursts that take long and are left
 }
@@ -39,7 +41,10 @@ type row struct {
 const long = 2000
 
 func newTable(seed uint64, crashes int) *table {
-	b := &table{seed: seed, begun: time.Now(), rows: map[string]*row{}, hits: map[string]int{}, bursts: map[string]bool{}, slow: 1}
+	b := &table{
+		seed: seed, begun: time.Now(), rows: map[string]*row{}, hits: map[string]int{}, bursts: map[string]bool{},
+		brought: map[string]map[string]bool{}, slow: 1,
+	}
 	if crashes >= long {
 		b.slow = 100
 	}
@@ -146,7 +151,7 @@ func (b *table) median(kind string) time.Duration {
 	return times[len(times)/2]
 }
 
-func (b *table) text(seen func(kind string) []string) string {
+func (b *table) text(seen *sightings) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	kinds, total := []string{}, 0
@@ -161,7 +166,7 @@ func (b *table) text(seen func(kind string) []string) string {
 		"serves again: p50, max | errors that probes saw |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, kind := range kinds {
 		r := b.rows[kind]
-		messages := seen(kind)
+		messages := seen.of(kind)
 		hit, whole := 0, 0
 		for _, one := range messages {
 			if b.hits[kind+" "+one] > 0 {
@@ -175,7 +180,7 @@ func (b *table) text(seen func(kind string) []string) string {
 			r.points[kit.Before], r.points[kit.Middle], r.points[kit.After], r.bursts, hit, whole, len(messages),
 			r.fatal, span(r.times), r.errors)
 	}
-	return text.String()
+	return text.String() + "\n" + b.open(seen)
 }
 
 // everywhere tells whether a target was hit at all points.
@@ -199,7 +204,7 @@ func span(times []time.Duration) string {
 }
 
 // print logs the table, and writes it into the README if it is told to.
-func (b *table) print(t *testing.T, seen func(kind string) []string) {
+func (b *table) print(t *testing.T, seen *sightings) {
 	text := b.text(seen)
 	t.Log("\n" + text)
 	if !*update || t.Failed() {
