@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -78,4 +79,45 @@ func (g *benchClient) Receive(c *kit.Context) {
 	g.index++
 	u.Entries = []wal.Entry{{Term: 1, Index: g.index, Data: g.data}}
 	g.log.Tell(walactor.Append{Update: u, ReplyTo: c.Self()})
+}
+
+// BenchmarkAppendBesideALoad appends a record at a time while a group with 64 MB of entries is read back, again
+// and again. One operation is one durable append; the longest one is told as well.
+func BenchmarkAppendBesideALoad(b *testing.B) {
+	w, err := wal.Open(vfs.NewMem(), dir, wal.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	system := kit.NewSystem(kit.SystemConfig{})
+	defer system.Shutdown()
+	log := system.Spawn("wal", walactor.Spec(walactor.Config{WAL: w, Log: zerolog.Nop()}))
+	answers := make(chan any, 1)
+	asker := kit.AddressFor("asker", func(m any) { answers <- m })
+	write := func(u wal.Update) {
+		log.Tell(walactor.Append{Update: u, ReplyTo: asker})
+		if m := (<-answers).(walactor.Appended); m.Err != nil {
+			b.Fatal(m.Err)
+		}
+	}
+	for i := range uint64(64) {
+		write(entries(1, i+1, 1<<20))
+	}
+	loads, loaded := &atomic.Int64{}, kit.Address{}
+	loaded = kit.AddressFor("loaded", func(m any) {
+		if m.(walactor.Loaded).Err != nil {
+			return // it is over
+		}
+		loads.Add(1)
+		log.Tell(walactor.Load{Group: 1, ReplyTo: loaded})
+	})
+	log.Tell(walactor.Load{Group: 1, ReplyTo: loaded})
+	longest, index := time.Duration(0), uint64(0)
+	for b.Loop() {
+		begun := time.Now()
+		index++
+		write(entries(2, index, 100))
+		longest = max(longest, time.Since(begun))
+	}
+	b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
+	b.ReportMetric(float64(loads.Load())/b.Elapsed().Seconds(), "loads/s")
 }
