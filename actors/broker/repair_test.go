@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -241,10 +240,15 @@ type refusing struct {
 	*memnet.Network
 	address string
 	left    atomic.Int32
+	asked   chan struct{} // gets one for each time
 }
 
 func (n *refusing) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	if address == n.address && n.left.Add(-1) < 0 {
+	if address != n.address {
+		return n.Network.Listen(ctx, network, address)
+	}
+	n.asked <- struct{}{}
+	if n.left.Add(-1) < 0 {
 		return nil, errors.New("somebody else has it")
 	}
 	return n.Network.Listen(ctx, network, address)
@@ -253,20 +257,19 @@ func (n *refusing) Listen(ctx context.Context, network, address string) (net.Lis
 // TestNodeThatPeersCannotReachAnyMoreStops crashes the host of the groups twice: the server for peers is built
 // again with it, once where it was, and then where it cannot be. The node has to hear of that from each host.
 func TestNodeThatPeersCannotReachAnyMoreStops(t *testing.T) {
-	network := &refusing{Network: memnet.New(), address: "node:5001"}
+	network := &refusing{Network: memnet.New(), address: "node:5001", asked: make(chan struct{}, 100)}
 	network.left.Store(2)
 	s := newSaboteur()
 	running := embedded(t, t.TempDir(), network.Network, "node", func(o *Options) {
 		o.Network, o.Trace = network, s.trace
 		o.Config.Bind.Raft, o.Config.Advertise.Raft = network.address, network.address
+		o.Config.Peers = []config.Peer{{ID: o.Config.NodeID, Kafka: "node:9092", Raft: network.address}}
 	})
 	for range 2 {
+		<-network.asked // the host before has begun to listen
 		s.arm(func(path string) bool { return path == "broker/raft" })
 		running.broker.Child(nameRaft).Tell("anything")
 		<-s.hit
-		for network.left.Load() == 1 { // until the first one is back
-			runtime.Gosched()
-		}
 	}
 	select {
 	case err := <-running.Done():
