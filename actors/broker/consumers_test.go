@@ -26,12 +26,18 @@ func (n *node) describe(ctx context.Context, group string) *kmsg.ConsumerGroupDe
 	return &response.Groups[0]
 }
 
-func (n *node) mustBeStable(ctx context.Context, group string, members int) {
+// mustBeStable waits for a stable group of so many members, and returns its epoch.
+func (n *node) mustBeStable(ctx context.Context, group string, members int) (epoch int32) {
 	n.t.Helper()
 	eventually(ctx, n.t, fmt.Sprintf("%d members", members), func() bool {
 		g := n.describe(ctx, group)
-		return g != nil && g.State == "Stable" && len(g.Members) == members
+		if g == nil || g.State != "Stable" || len(g.Members) != members {
+			return false
+		}
+		epoch = g.Epoch
+		return true
 	})
+	return epoch
 }
 
 // TestMembersOfTheNewerProtocolOutliveTheirActors ends each actor on the way of a heartbeat, and the node at
@@ -48,8 +54,7 @@ func TestMembersOfTheNewerProtocolOutliveTheirActors(t *testing.T) {
 	for range 2 {
 		members = append(members, n.consume(ctx, seen, math.MaxInt, newer...))
 	}
-	n.mustBeStable(ctx, "sharing", 2)
-	epoch := n.describe(ctx, "sharing").Epoch
+	epoch := n.mustBeStable(ctx, "sharing", 2)
 	for _, part := range []string{"/consumers-", "/coordinator-", "broker/groups"} {
 		n.saboteur.arm(func(path string) bool {
 			return strings.Contains(path, part) && (part != "/coordinator-" || strings.Count(path, "/") == 2)
@@ -57,8 +62,7 @@ func TestMembersOfTheNewerProtocolOutliveTheirActors(t *testing.T) {
 		if hit := <-n.saboteur.hit; !strings.Contains(hit, part) {
 			t.Fatalf("got sabotage of %s, want %s", hit, part)
 		}
-		n.mustBeStable(ctx, "sharing", 2)
-		if got := n.describe(ctx, "sharing").Epoch; got != epoch {
+		if got := n.mustBeStable(ctx, "sharing", 2); got != epoch {
 			t.Errorf("got epoch %d after %s, want %d: nobody left", got, part, epoch)
 		}
 		n.produceMany(ctx, 10)

@@ -235,7 +235,7 @@ func TestStoppedEmbeddedNodeLeavesNothingBehind(t *testing.T) {
 		} else {
 			node.abandon()
 		}
-		goleak.VerifyNone(t, ignore)
+		kittest.NoLeaks(t, ignore)
 		if now := openFiles(t); now != files {
 			t.Errorf("orderly %v: got %d open files, want %d as before", orderly, now, files)
 		}

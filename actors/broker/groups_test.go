@@ -189,7 +189,7 @@ func TestStopDoesNotWaitForARebalance(t *testing.T) {
 	n.mustList(ctx, "waiting PreparingRebalance")
 	begun := time.Now()
 	n.stop()
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > patience { // the member may take twice as long
 		t.Errorf("got a stop of %s, want one that does not wait for the member", took)
 	}
 	<-answered
@@ -376,6 +376,8 @@ func (n *node) consume(ctx context.Context, seen *seen, most int, protocol ...kg
 		for read := 0; running.Err() == nil && read < most; {
 			client.PollRecords(running, 10).EachRecord(func(r *kgo.Record) { read++; seen.add(string(r.Value)) })
 			_ = client.CommitUncommittedOffsets(ctx) // a rebalance may be under way; the next one counts
+		}
+		for ctx.Err() == nil && client.CommitUncommittedOffsets(ctx) != nil { // as the last one does
 		}
 	}()
 	return m

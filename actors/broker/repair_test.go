@@ -83,8 +83,10 @@ func startNodeIn(t *testing.T, dir string) *node {
 		t.Fatal(err)
 	}
 	n.running = running
+	// It tries again soon and for long: twenty times, as it would by itself, are over before a repair may be.
 	n.client, err = kgo.NewClient(kgo.SeedBrokers(running.Addr()), kgo.AllowAutoTopicCreation(),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
+		kgo.RequestRetries(int(patience/(10*time.Millisecond))), kgo.UnknownTopicRetries(-1),
 		kgo.MetadataMinAge(10*time.Millisecond), kgo.ProducerLinger(0))
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +222,7 @@ func TestHTTPListenerIsRepaired(t *testing.T) {
 	n.saboteur.arm(func(path string) bool { return path == "broker/admin" })
 	admin.Tell("anything")
 	<-n.saboteur.hit
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		response, err := http.Get("http://" + n.running.AdminAddr() + "/readyz")
 		if err == nil {
@@ -288,16 +290,16 @@ func TestNodeThatPeersCannotReachAnyMoreStops(t *testing.T) {
 func TestBrokenLogStopsTheNode(t *testing.T) {
 	n := startNode(t)
 	n.saboteur.arm(func(path string) bool { return path == "broker/storage/wal" })
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	go func() { _ = n.produce(ctx) }()
 	select {
 	case err := <-n.running.Done():
 		t.Logf("node stops: %v", err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the node goes on without its log")
 	}
-	stop, done := context.WithTimeout(context.Background(), 20*time.Second)
+	stop, done := context.WithTimeout(context.Background(), patience)
 	defer done()
 	if err := n.running.Stop(stop); err == nil {
 		t.Error("got a stop in order, want the reason of the failure")

@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
+
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 )
 
 func (n *node) create(ctx context.Context, topic string, configs map[string]string) (id [16]byte) {
@@ -136,7 +138,7 @@ func TestStoppedNodeLeavesNothingBehind(t *testing.T) {
 	}
 	n.client.Close()
 	n.stop()
-	goleak.VerifyNone(t, ignore)
+	kittest.NoLeaks(t, ignore)
 	again := startNodeIn(t, n.dir)
 	defer again.stop()
 	again.acked = n.acked

@@ -81,11 +81,12 @@ func TestIdleConnectionCloses(t *testing.T) {
 
 // A connection whose request is being answered is not idle.
 func TestWaitingRequestKeepsTheConnection(t *testing.T) {
-	s := serve(t, vfs.NewMem(), conn.Settings{MaxIdle: 30 * time.Millisecond})
+	const idle = time.Second // and more than a busy machine takes from the dial to the request
+	s := serve(t, vfs.NewMem(), conn.Settings{MaxIdle: idle})
 	s.CreateTopic("orders", 1, nil)
 	c := s.dial()
 	r := fetchOf(12, "orders", 0, 0)
-	r.MaxWaitMillis = 300
+	r.MaxWaitMillis = int32(2 * idle.Milliseconds())
 	if code := codeOf(t, c.roundTrip(r)); code != 0 {
 		t.Fatal(code)
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/chronik-go/chronik/actors/conn"
 	"github.com/chronik-go/chronik/actors/kit"
@@ -22,7 +21,7 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { kittest.VerifyMain(m) }
 
 const patience = 20 * time.Second
 

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/net/nettest"
+
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { kittest.VerifyMain(m) }
 
 func connected(t *testing.T) (client, server net.Conn) {
 	t.Helper()
@@ -111,13 +112,13 @@ func TestFullBacklogEndsWithTheContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
 	for range backlog {
-		if _, err := network.DialContext(ctx, "tcp", "host:1"); err != nil {
+		if _, err := network.DialContext(t.Context(), "tcp", "host:1"); err != nil {
 			t.Fatal(err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
 	if _, err := network.DialContext(ctx, "tcp", "host:1"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the end of the context", err)
 	}

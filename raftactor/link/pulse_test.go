@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 )
 
 // silence is a session whose clock the test holds.
@@ -64,7 +64,7 @@ func TestFrozenProcessHearsItsPeersFirst(t *testing.T) {
 
 // TestPulseLivesWhileSessionsDo: all are called, and the last one to leave ends it.
 func TestPulseLivesWhileSessionsDo(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer kittest.NoLeaks(t)
 	var p pulse
 	for range 2 { // it can begin again
 		var leaves []func()

@@ -13,7 +13,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.etcd.io/raft/v3/raftpb"
-	"go.uber.org/goleak"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/actors/kit/kittest"
@@ -22,7 +21,7 @@ import (
 	"github.com/chronik-go/chronik/storage/wal"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { kittest.VerifyMain(m) }
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
