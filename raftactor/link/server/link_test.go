@@ -155,8 +155,8 @@ func TestAFrozenPeerIsDownAndHoldsNobodyUp(t *testing.T) {
 		t.Fatalf("a frozen peer has ended at %v", at)
 	}
 	s := a.peers.States()[0]
-	if s.QueueBytes != 0 || s.Drops == 0 || !strings.Contains(s.LastError, "silent") {
-		t.Fatalf("got %+v", s)
+	if s.QueueBytes != 0 || s.Drops == 0 || !strings.Contains(down.Err.Error(), "silent") {
+		t.Fatalf("got %+v, %v", s, down.Err)
 	}
 	c.thaw()
 	until[link.Up](t, a.events)
