@@ -131,7 +131,7 @@ func TestTheActorServesUntilItIsStopped(t *testing.T) {
 	o := options()
 	o.Owner = owner.Address
 	admin := system.Spawn("admin", Spec(o))
-	url := "http://" + kittest.Expect[Opened](t, owner, 5*time.Second).Addr.String() + "/healthz"
+	url := "http://" + kittest.Expect[Opened](t, owner, 30*time.Second).Addr.String() + "/healthz"
 	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestTheActorServesUntilItIsStopped(t *testing.T) {
 	if string(body) != "ok\n" {
 		t.Errorf("got %q", body)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := system.StopAndWait(ctx, admin); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestATakenPortIsAClearError(t *testing.T) {
 	o := options()
 	o.Address, o.Owner = other.Addr().String(), owner.Address
 	system.Spawn("admin", Spec(o))
-	failed := kittest.Expect[Failed](t, owner, 5*time.Second)
+	failed := kittest.Expect[Failed](t, owner, 30*time.Second)
 	if !errors.Is(failed.Err, syscall.EADDRINUSE) || !strings.Contains(failed.Err.Error(), "taken by another process; set bind.metrics") {
 		t.Errorf("got %v", failed.Err)
 	}
@@ -175,11 +175,11 @@ func TestAServerThatEndsIsOpenedAgain(t *testing.T) {
 	o.Owner = owner.Address
 	admin := system.Spawn("admin", Spec(o))
 	for opening := 1; opening <= 6; opening++ {
-		kittest.Expect[Opened](t, owner, 10*time.Second)
+		kittest.Expect[Opened](t, owner, 30*time.Second)
 		admin.Tell(served{opening: opening - 1, err: io.ErrUnexpectedEOF}) // of an earlier opening: no matter
 		admin.Tell(served{opening: opening, err: io.ErrUnexpectedEOF})
 	}
-	if failed := kittest.Expect[Failed](t, owner, 10*time.Second); !errors.Is(failed.Err, io.ErrUnexpectedEOF) {
+	if failed := kittest.Expect[Failed](t, owner, 30*time.Second); !errors.Is(failed.Err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", failed.Err)
 	}
 }

@@ -144,7 +144,7 @@ func TestNonsenseIsRefusedInNoTime(t *testing.T) {
 		if !errors.As(err, &problems) || len(problems.Problems) > mostProblems {
 			t.Errorf("%s: got %.300v", name, err)
 		}
-		if took := time.Since(begun); took > 5*time.Second {
+		if took := time.Since(begun); took > 30*time.Second { // on a busy machine; quadratic work takes minutes
 			t.Errorf("%s: took %s", name, took)
 		}
 	}

@@ -18,7 +18,7 @@ func asker(t *testing.T) (*kittest.Probe, func(token uint64)) {
 	probe := kittest.NewProbe(system, "asker")
 	return probe, func(token uint64) {
 		t.Helper()
-		if got := kittest.Expect[LeadersReady](t, probe, 5*time.Second); got.Token != token {
+		if got := kittest.Expect[LeadersReady](t, probe, 30*time.Second); got.Token != token {
 			t.Fatalf("got an answer to %d, want one to %d", got.Token, token)
 		}
 	}

@@ -43,7 +43,7 @@ func (f fakeCluster) serve(t *testing.T) (file string) {
 		Cluster: f.status,
 		Change:  func(_ context.Context, change any) error { return f.change(change) },
 	}))
-	address := kittest.Expect[admin.Opened](t, owner, 5*time.Second).Addr.String()
+	address := kittest.Expect[admin.Opened](t, owner, 30*time.Second).Addr.String()
 	return configFile(t, fmt.Sprintf("node_id = 2\nbind.metrics = %q\nadmin.api_key = %q\n", address, testKey))
 }
 

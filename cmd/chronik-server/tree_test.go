@@ -31,7 +31,7 @@ func serveTree(t *testing.T, faults *kit.Faults) (file string, worker kit.Addres
 		Tree:   func() ([]kit.Node, time.Time) { return system.Tree(), system.Now() },
 		Faults: faults,
 	}))
-	address := kittest.Expect[admin.Opened](t, owner, 5*time.Second).Addr.String()
+	address := kittest.Expect[admin.Opened](t, owner, 30*time.Second).Addr.String()
 	return configFile(t, fmt.Sprintf("node_id = 2\nbind.metrics = %q\n", address)), worker
 }
 

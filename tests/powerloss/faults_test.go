@@ -53,7 +53,7 @@ func connect(t *testing.T, running *broker.Running) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(running.Addr()), kgo.AllowAutoTopicCreation(),
 		kgo.ProducerLinger(0),
-		kgo.DefaultProduceTopic(faultTopic), kgo.DisableIdempotentWrite(), kgo.RecordDeliveryTimeout(2*time.Second))
+		kgo.DefaultProduceTopic(faultTopic), kgo.DisableIdempotentWrite(), kgo.RecordDeliveryTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,13 +107,20 @@ func TestFailingSyncStopsTheNode(t *testing.T) {
 		}
 		return nil
 	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	reason := make(chan error, 1)
+	go func() {
+		reason <- <-running.Done()
+		cancel() // nobody will answer any more
+	}()
 	client := connect(t, running)
 	acked := 0
 	for n := range 100 {
 		if n == 50 {
 			failing.Store(true)
 		}
-		if client.ProduceSync(t.Context(), kgo.StringRecord(fmt.Sprint(n))).FirstErr() != nil {
+		if client.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(n))).FirstErr() != nil {
 			break
 		}
 		acked++
@@ -123,7 +130,7 @@ func TestFailingSyncStopsTheNode(t *testing.T) {
 		t.Errorf("%d records were acked, 50 of them before syncs failed", acked)
 	}
 	select {
-	case err := <-running.Done():
+	case err := <-reason:
 		if !errors.Is(err, vfs.ErrInjected) || !strings.Contains(err.Error(), "write-ahead log") {
 			t.Errorf("got %v for a reason", err)
 		}
