@@ -49,7 +49,7 @@ func start(t *testing.T, data string) *server {
 	t.Helper()
 	address, err := node.FreeAddress()
 	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	t.Cleanup(cancel)
 	s := &server{t: t, ctx: ctx, options: node.Options{Binary: binary, Data: data, Address: address, Env: small}}
 	s.launch()
