@@ -9,8 +9,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// leakPatience is how long goroutines may take to end. goleak by itself waits for less than half a second; on a
-// machine that is busy with other things, a goroutine that has only to return may not run for as long.
+// leakPatience is how long goroutines may take to end. goleak by itself waits for less than half a second; on
+// a machine that is busy with other things, a goroutine that has only to return may not run for as long.
 const leakPatience = 20 * time.Second
 
 // NoLeaks fails the test unless all goroutines end, but those that the options let off.
