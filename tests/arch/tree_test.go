@@ -28,7 +28,7 @@ import (
 // the kinds of the actors that live in it, parent by parent, with the drawing in actors/doc.go.
 func TestLiveTreeIsTheOneInTheDrawing(t *testing.T) {
 	drawn, seen := drawnTree(t), &kinds{paths: map[string]bool{}}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	seeds := startNodes(ctx, t, seen)
 	work(ctx, t, seeds, func() bool { return seen.count() >= len(drawn) })
