@@ -149,8 +149,11 @@ func Example_cluster() {
 	defer cancel()
 	record := &kgo.Record{Topic: "orders", Value: []byte("hello")}
 	fmt.Println("acked by a majority:", client.ProduceSync(ctx, record).FirstErr() == nil)
-	for _, record := range client.PollFetches(ctx).Records() {
-		fmt.Printf("read: %s\n", record.Value)
+	for read := false; !read && ctx.Err() == nil; {
+		for _, record := range client.PollFetches(ctx).Records() { // none while the client finds its way
+			fmt.Printf("read: %s\n", record.Value)
+			read = true
+		}
 	}
 	client.Close()
 	for _, pid := range nodes {

@@ -23,17 +23,13 @@ func TestNodeWithoutItsMetadataLogIsNotReady(t *testing.T) {
 	settings.Bind.Kafka, settings.Advertise.Kafka, settings.Bind.Metrics = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	settings.Storage.ReserveBytes = 0
 	faults := new(kit.Faults)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	node, err := Start(ctx, Options{Config: settings, Log: zerolog.Nop(), Faults: faults})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := node.Stop(ctx); err != nil {
-			t.Errorf("stop: %v", err)
-		}
-	}()
+	defer stopNode(t, node)
 	client, err := kgo.NewClient(kgo.SeedBrokers(node.Addr()), kgo.AllowAutoTopicCreation(),
 		kgo.DefaultProduceTopic("orders"))
 	if err != nil {
