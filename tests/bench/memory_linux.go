@@ -7,8 +7,8 @@ import (
 )
 
 // TouchMemory uses nearly all free memory of the machine once. A virtual machine gets its memory from the
-// host page by page as it is first used, and until then a page costs several times as much: a MiB written to a
-// file took 1.3 ms of CPU instead of 0.36. Whoever is measured first would pay for it.
+// host page by page as it is first used, and until then a page costs several times as much: a MiB written to
+// a file took 1.3 ms of CPU instead of 0.36. Whoever is measured first would pay for it.
 func TouchMemory() error {
 	free, err := named("/proc/meminfo", "MemFree:", 1<<10)
 	if err != nil {
