@@ -22,7 +22,7 @@ type bug struct {
 // bugs are those that need no build of their own; those of the tag simbugs are in planted_test.go.
 var bugs = []bug{
 	{name: "no fsync", within: 20, lie: inLog},
-	{name: "vote forgotten", within: 80, tamper: forgetVote},
+	{name: "vote forgotten", within: 200, tamper: forgetVote},
 }
 
 // forgetVote takes the vote out of what the log is asked to make durable.

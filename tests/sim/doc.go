@@ -45,9 +45,10 @@
 //
 // # When a seed fails
 //
-// The failure prints the last faults and the command that runs the seed again. A seed means the same run only
-// as long as the code that runs is the same, so what it has found also gets a test of its own, as small as
-// can be; the seed goes into the table of regressions.
+// The failure prints the last faults and the command that runs the seed again. A seed means the same run
+// only as long as the code that runs is the same, so a list of those that have failed would soon mean
+// nothing. What one has found gets a test of its own, as small as can be, and is planted again, if it can be,
+// among the bugs that new seeds have to find.
 //
 // It has only tests and is imported by nobody.
 package sim

@@ -132,25 +132,6 @@ func TestSeeds(t *testing.T) {
 	t.Log(sum.report(time.Since(begun)))
 }
 
-// regressions are seeds that have found something, with what it was.
-var regressions = map[uint64]string{
-	1:  "a reply to an embedded reader that ended in the middle of a batch",
-	10: "aborted transactions that an embedded reader took in the order of their markers",
-}
-
-// TestRegressions runs the seeds that have found something.
-func TestRegressions(t *testing.T) {
-	if testing.Short() {
-		t.Skip("each has a test of its own as well")
-	}
-	for _, seed := range slices.Sorted(maps.Keys(regressions)) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Logf("it has found %s", regressions[seed])
-			tell(t, simulate(t, optionsOf(seed)))
-		})
-	}
-}
-
 // TestSeedIsReplayed runs the same seeds twice: each message of each actor is the same, at the same time.
 func TestSeedIsReplayed(t *testing.T) {
 	last := uint64(4) // which has five nodes

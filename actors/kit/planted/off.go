@@ -7,4 +7,6 @@ const (
 	StampEarly      = false
 	ShortRange      = false
 	ForgetProducers = false
+	CutReply        = false
+	MarkerOrder     = false
 )

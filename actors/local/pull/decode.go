@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/actors/kit/planted"
 	"github.com/chronik-go/chronik/actors/request/fetch"
 	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
@@ -45,9 +46,11 @@ func decode(frame fetch.Frame, ask Fetch) Fetched {
 	r := reading{ask: &ask, got: &got}
 	if ask.Committed {
 		r.aborted = p.AbortedTransactions // in the order of their markers
-		slices.SortFunc(r.aborted, func(a, b kmsg.FetchResponseTopicPartitionAbortedTransaction) int {
-			return cmp.Compare(a.FirstOffset, b.FirstOffset)
-		})
+		if !planted.MarkerOrder {
+			slices.SortFunc(r.aborted, func(a, b kmsg.FetchResponseTopicPartitionAbortedTransaction) int {
+				return cmp.Compare(a.FirstOffset, b.FirstOffset)
+			})
+		}
 	}
 	got.Err = r.batches(p.RecordBatches)
 	return got
@@ -85,7 +88,7 @@ func (r *reading) batches(data []byte) error {
 		if err != nil {
 			return fmt.Errorf("take batches apart at offset %d: %w", r.got.Next, err)
 		}
-		if b == nil {
+		if b == nil && !planted.CutReply {
 			return nil // the reply has as many bytes as were asked for, and ends in the middle of a batch
 		}
 		data = rest
