@@ -31,6 +31,8 @@ type Options struct {
 	Tree func() ([]kit.Node, time.Time)
 	// Faults are armed and listed by calls; nil: there are no such calls.
 	Faults *kit.Faults
+	// Clock is set wrong by calls; nil: there is no such call.
+	Clock *kit.SetClock
 	// Listen opens the address; nil: TCP.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	Owner  kit.Address // told Opened or Failed

@@ -27,12 +27,13 @@
 //	POST /admin/remove-node   {"node_id": 4, "force": false}; 202 until its replicas have moved: ask again
 //	POST /admin/rebalance     spreads replicas and leaders evenly
 //
-// On a node with admin.faults, which is for tests, actors are made to fail:
+// On a node with admin.faults, which is for tests, actors are made to fail and clocks to jump:
 //
 //	POST /admin/faults        {"path": "broker/raft/group-*", "message": "group.Propose", "nth": 3, "point":
 //	                          "middle", "do": "panic"}; kit.Fault says what is possible
 //	GET /admin/faults         those that are armed, with what they have done
 //	DELETE /admin/faults      disarms all and ends their stalls
+//	POST /admin/clock         {"jump_ms": 5400000} sets the clock of all actors forward, a negative one back
 //
 // Any node takes these calls. The answer is {"success": true, "message": "..."}, with the status 200 for
 // done, 202 for under way, 400 for a wrong request, 409 for what is not possible and why, 504 for no answer

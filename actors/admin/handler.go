@@ -40,6 +40,9 @@ func newHandler(options Options) http.Handler {
 		mux.HandleFunc("POST /admin/faults", addFault(options.Faults))
 		mux.HandleFunc("DELETE /admin/faults", clearFaults(options.Faults))
 	}
+	if options.Clock != nil {
+		mux.HandleFunc("POST /admin/clock", jumpClock(options.Clock))
+	}
 	if options.Change != nil {
 		mux.HandleFunc("POST /admin/add-node", addNode(options.Change))
 		mux.HandleFunc("POST /admin/remove-node", removeNode(options.Change))

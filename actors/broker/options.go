@@ -24,8 +24,10 @@ type Options struct {
 	// Metrics is a registry of the host application that shows the metrics of this node too, with the label
 	// node_id, while the node serves; nil: none does.
 	Metrics prometheus.Registerer
-	Clock   kit.Clock // of the actors; nil: the machine's. Sockets and disks keep the machine's time
-	Network Network   // nil: TCP
+	// Clock is that of the actors; nil: the machine's, which a configuration with admin.faults lets calls set
+	// wrong. Sockets and disks keep the machine's time.
+	Clock   kit.Clock
+	Network Network // nil: TCP
 	// Transport is how the node speaks with the others, in the place of gRPC over Network. It is for
 	// simulations.
 	Transport Transport
@@ -87,6 +89,9 @@ func (o *Options) complete() {
 	}
 	if o.Faults == nil && o.Config.Admin.Faults {
 		o.Faults = new(kit.Faults)
+	}
+	if o.Clock == nil && o.Config.Admin.Faults {
+		o.Clock = kit.NewSetClock(kit.RealClock{})
 	}
 }
 

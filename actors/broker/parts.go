@@ -296,6 +296,7 @@ func (a *Actor) listenerSpec(c *kit.Context) kit.Spec {
 }
 
 func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
+	clock, _ := a.options.Clock.(*kit.SetClock) // nil: nobody sets it
 	address := a.options.Config.Bind.Metrics
 	if a.http != nil {
 		address = a.http.String() // the port that scrapers know
@@ -312,6 +313,7 @@ func (a *Actor) adminSpec(c *kit.Context) kit.Spec {
 		Tree:     a.report.Tree,
 		Listen:   a.options.listen(),
 		Faults:   a.options.Faults,
+		Clock:    clock,
 		Owner:    c.Self(),
 		Log:      a.options.Log,
 	})

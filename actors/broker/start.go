@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -90,7 +91,7 @@ func (r *Running) Stop(ctx context.Context) error {
 	stopped, err := kit.Ask[Stopped](ctx, r.system, r.broker, func(replyTo kit.Address) any {
 		within := drainTime
 		if deadline, ok := ctx.Deadline(); ok {
-			within = deadline.Sub(r.system.Now()) / 2
+			within = time.Until(deadline) / 2 // of the machine, whatever clock the actors have
 		}
 		return Stop{Within: within, ReplyTo: replyTo}
 	})

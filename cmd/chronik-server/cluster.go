@@ -60,6 +60,7 @@ func (line *commandLine) asking(command string) asking {
 		"fault add <path>":         line.Fault.Add.run,
 		"fault list":               line.Fault.List.run,
 		"fault clear":              line.Fault.Clear.run,
+		"fault clock":              line.Fault.Clock.run,
 	}[command]
 }
 

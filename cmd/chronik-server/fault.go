@@ -19,7 +19,10 @@ type faultCommand struct {
 	Add   addFaultCommand    `cmd:"" help:"Arm a fault."`
 	List  listFaultsCommand  `cmd:"" help:"Print the faults that are armed."`
 	Clear clearFaultsCommand `cmd:"" help:"Disarm all faults and end their stalls."`
+	Clock clockCommand       `cmd:"" help:"Set the clock of the node wrong, until it is started again."`
 }
+
+const faultsPath = "/admin/faults"
 
 type addFaultCommand struct {
 	Path    string        `arg:"" name:"path" help:"Pattern of the actor's path: broker/raft/group-*/applier; ** stands for any parts."`
@@ -39,19 +42,28 @@ type (
 	clearFaultsCommand struct{}
 )
 
+type clockCommand struct {
+	By time.Duration `name:"by" required:"" placeholder:"TIME" help:"How far it jumps: --by=90m, or back: --by=-3s."`
+}
+
 func (f *addFaultCommand) run(ctx context.Context, node *adminClient, out io.Writer) error {
-	return node.changeFaults(ctx, http.MethodPost, admin.Fault{
+	return node.changeFaults(ctx, http.MethodPost, faultsPath, admin.Fault{
 		Path: f.Path, Message: f.Message, Nth: f.Nth, OneIn: f.OneIn, Seed: f.Seed, Times: f.Times,
 		Point: f.Point, Step: f.Step, Do: f.Do, ForMillis: f.For.Milliseconds(),
 	}, out)
 }
 
 func (clearFaultsCommand) run(ctx context.Context, node *adminClient, out io.Writer) error {
-	return node.changeFaults(ctx, http.MethodDelete, nil, out)
+	return node.changeFaults(ctx, http.MethodDelete, faultsPath, nil, out)
+}
+
+func (k *clockCommand) run(ctx context.Context, node *adminClient, out io.Writer) error {
+	jump := admin.ClockJump{Millis: k.By.Milliseconds()}
+	return node.changeFaults(ctx, http.MethodPost, "/admin/clock", jump, out)
 }
 
 func (listFaultsCommand) run(ctx context.Context, node *adminClient, out io.Writer) error {
-	code, body, err := node.call(ctx, askTime, http.MethodGet, "/admin/faults", nil)
+	code, body, err := node.call(ctx, askTime, http.MethodGet, faultsPath, nil)
 	switch {
 	case err != nil:
 		return err
@@ -71,8 +83,10 @@ func (listFaultsCommand) run(ctx context.Context, node *adminClient, out io.Writ
 	return nil
 }
 
-func (a *adminClient) changeFaults(ctx context.Context, method string, request any, out io.Writer) error {
-	code, body, err := a.call(ctx, askTime, method, "/admin/faults", request)
+func (a *adminClient) changeFaults(
+	ctx context.Context, method, path string, request any, out io.Writer,
+) error {
+	code, body, err := a.call(ctx, askTime, method, path, request)
 	switch {
 	case err != nil:
 		return err
@@ -89,7 +103,7 @@ func (a *adminClient) changeFaults(ctx context.Context, method string, request a
 
 func faultRefusal(code int, body []byte) error {
 	if code == http.StatusNotFound {
-		return errors.New("the node makes no actor fail; admin.faults allows it, for tests")
+		return errors.New("the node takes no faults; admin.faults allows them, for tests")
 	}
 	return errors.New(refusal(code, body))
 }

@@ -31,7 +31,7 @@ type commandLine struct {
 	Start   startCommand   `cmd:"" help:"Run a node until SIGTERM or SIGINT."`
 	Cluster clusterCommand `cmd:"" help:"Look at a cluster or change its nodes."`
 	Tree    treeCommand    `cmd:"" help:"Draw the live supervision tree of a node."`
-	Fault   faultCommand   `cmd:"" help:"Make actors of a test node fail."`
+	Fault   faultCommand   `cmd:"" help:"Make actors of a test node fail, or its clock jump."`
 	Version versionCommand `cmd:"" help:"Print what this binary was built from."`
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // serveTree starts a listener over a small tree of real actors and returns the configuration file of its node.
-func serveTree(t *testing.T, faults *kit.Faults) (file string, worker kit.Address) {
+func serveTree(t *testing.T, faults *kit.Faults, clock *kit.SetClock) (file string, worker kit.Address) {
 	t.Helper()
 	system := kit.NewSystem(kit.SystemConfig{Faults: faults, SlowAfter: time.Second})
 	t.Cleanup(system.Shutdown)
@@ -30,6 +30,7 @@ func serveTree(t *testing.T, faults *kit.Faults) (file string, worker kit.Addres
 		Status: func() admin.Status { return admin.Status{NodeID: 2} },
 		Tree:   func() ([]kit.Node, time.Time) { return system.Tree(), system.Now() },
 		Faults: faults,
+		Clock:  clock,
 	}))
 	address := kittest.Expect[admin.Opened](t, owner, 30*time.Second).Addr.String()
 	return configFile(t, fmt.Sprintf("node_id = 2\nbind.metrics = %q\n", address)), worker
@@ -46,7 +47,7 @@ func command(t *testing.T, want int, args ...string) string {
 }
 
 func TestTreeIsDrawn(t *testing.T) {
-	file, worker := serveTree(t, nil)
+	file, worker := serveTree(t, nil, nil)
 	worker.Tell("hello")
 	text := command(t, exitOK, "tree", "-c", file)
 	for _, want := range []string{
@@ -63,7 +64,7 @@ func TestTreeIsDrawn(t *testing.T) {
 
 func TestFaultsAreArmedOnANodeThatAllowsIt(t *testing.T) {
 	faults := new(kit.Faults)
-	file, worker := serveTree(t, faults)
+	file, worker := serveTree(t, faults, nil)
 	armed := command(t, exitOK, "fault", "add", "owner/worker-*", "--message", "string", "--nth", "2", "-c", file)
 	if !strings.Contains(armed, "fault 1 is armed") {
 		t.Errorf("got %q", armed)
@@ -84,8 +85,30 @@ func TestFaultsAreArmedOnANodeThatAllowsIt(t *testing.T) {
 }
 
 func TestFaultsAreNotArmedElsewhere(t *testing.T) {
-	file, _ := serveTree(t, nil)
+	file, _ := serveTree(t, nil, nil)
 	if text := command(t, exitFailed, "fault", "add", "**", "-c", file); !strings.Contains(text, "admin.faults") {
+		t.Errorf("got %q, want it to name the setting", text)
+	}
+}
+
+func TestClockJumpsOnANodeThatAllowsIt(t *testing.T) {
+	clock := kit.NewSetClock(kit.RealClock{})
+	file, _ := serveTree(t, nil, clock)
+	before := clock.Now()
+	if text := command(t, exitOK, "fault", "clock", "--by=90m", "-c", file); !strings.Contains(text, "1h30m0s ahead") {
+		t.Errorf("got %q", text)
+	}
+	if jumped := clock.Now().Sub(before); jumped < 90*time.Minute {
+		t.Errorf("got a clock that went on by %v, want 90m at least", jumped)
+	}
+	if text := command(t, exitOK, "fault", "clock", "--by=-2h", "-c", file); !strings.Contains(text, "-30m0s ahead") {
+		t.Errorf("got %q", text)
+	}
+	if !clock.Now().Before(before) {
+		t.Error("got a clock that did not go back")
+	}
+	file, _ = serveTree(t, nil, nil)
+	if text := command(t, exitFailed, "fault", "clock", "--by=1s", "-c", file); !strings.Contains(text, "admin.faults") {
 		t.Errorf("got %q, want it to name the setting", text)
 	}
 }
