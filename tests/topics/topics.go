@@ -53,6 +53,10 @@ func create(
 	}
 	request := kmsg.NewPtrCreateTopicsRequest()
 	request.Topics, request.TimeoutMillis = []kmsg.CreateTopicsRequestTopic{topic}, 30_000
+	// The brokers wait as long as the caller does.
+	if end, bound := ctx.Deadline(); bound {
+		request.TimeoutMillis = max(1, int32(time.Until(end).Milliseconds()))
+	}
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w", name, err)

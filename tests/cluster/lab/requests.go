@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,11 +35,15 @@ func (c *Cluster) CreateAssigned(name string, assignment [][]int32) {
 	})
 }
 
+// creating bounds the making of a topic, which has hundreds of partitions in tests of many: on a machine that
+// does other things too, they take their time to start.
+const creating = 2 * time.Minute
+
 func (c *Cluster) create(create func(context.Context, *kgo.Client) error) {
 	c.t.Helper()
 	client := c.Client(c.Running()[0])
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(c.t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), creating)
 	defer cancel()
 	if err := create(ctx, client); err != nil {
 		c.t.Fatal(err)
