@@ -2,13 +2,9 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
@@ -131,7 +127,7 @@ func verify(t *testing.T, c *lab.Cluster, loads ...*load.Load) error {
 		}
 	}
 	view := c.AwaitInSync(lab.Patience, topic)
-	return lab.Poll(ctx, lab.Patience, func(context.Context) error { return sameReplicas(c, topic, view[topic]) })
+	return lab.Poll(ctx, lab.Patience, func(context.Context) error { return c.SameReplicas(topic, view[topic]) })
 }
 
 // outcome is how a line of the table says what finish returned.
@@ -140,46 +136,6 @@ func outcome(err error, l *load.Load) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("0 of %d", l.Acked())
-}
-
-// sameReplicas compares the segments of the replicas of a topic. They may be cut at different offsets.
-func sameReplicas(c *lab.Cluster, of string, partitions []lab.Partition) error {
-	for number, partition := range partitions {
-		name := fmt.Sprintf("%s-%d", of, number)
-		first := ""
-		for _, id := range partition.Replicas {
-			sum, err := digest(c.Node(id), name)
-			if err != nil {
-				return err
-			}
-			if first == "" {
-				first = sum
-			}
-			if sum != first {
-				return fmt.Errorf("%s: node %d holds other bytes than node %d", name, id, partition.Replicas[0])
-			}
-		}
-	}
-	return nil
-}
-
-func digest(n *lab.Node, partition string) (string, error) {
-	files, err := n.Segments(partition)
-	if err != nil || len(files) == 0 {
-		return "", errors.Join(fmt.Errorf("node %d has no segment of %s", n.ID, partition), err)
-	}
-	hash := sha256.New()
-	for _, path := range files {
-		file, err := os.Open(path)
-		if err != nil {
-			return "", err
-		}
-		_, err = io.Copy(hash, file)
-		if err := errors.Join(err, file.Close()); err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // sameLeaders says where leaders or their epochs changed between two views.

@@ -27,8 +27,11 @@ type Options struct {
 	Spare   int
 	Env     []string      // "CHRONIK_...=..." for all nodes
 	Network *wire.Network // nil: loopback
+	Folders []string      // where the nodes keep their data, by id - 1; nil: in a folder of the test
 	// Warnings are regular expressions on the messages that the nodes may log as a warning or worse.
 	Warnings []string
+	// Lines are regular expressions on whole lines that may be logged, where a message does not say why.
+	Lines []string
 }
 
 // Cluster is a set of nodes, none of which runs at first.
@@ -37,7 +40,8 @@ type Cluster struct {
 
 	t        testing.TB
 	options  Options
-	warnings []*regexp.Regexp
+	warnings []*regexp.Regexp // on messages
+	lines    []*regexp.Regexp
 	ended    bool
 }
 
@@ -46,9 +50,15 @@ func New(t testing.TB, options Options) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, options: options}
 	c.Expect(options.Warnings...)
+	for _, line := range options.Lines {
+		c.lines = append(c.lines, regexp.MustCompile(line))
+	}
 	dir := t.TempDir()
 	for id := int32(1); int(id) <= options.Nodes+options.Spare; id++ {
 		n := &Node{ID: id, cluster: c, Data: filepath.Join(dir, fmt.Sprintf("data%d", id))}
+		if options.Folders != nil {
+			n.Data = filepath.Join(options.Folders[id-1], "data")
+		}
 		if err := n.takeAddresses(); err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/chronik-go/chronik/actors/admin"
 )
 
 const faultsPath = "/admin/faults"
+
+// APIKey goes with every call. Nodes with a network of their own have to be configured with it, since a call
+// does not come from their loopback.
+const APIKey = "lab"
 
 // Fault arms a fault of an actor of this node, which has to run with admin.faults.
 func (n *Node) Fault(ctx context.Context, fault admin.Fault) error {
@@ -35,4 +40,21 @@ func (n *Node) Strikes(ctx context.Context) (int, error) {
 		strikes += one.Strikes
 	}
 	return strikes, nil
+}
+
+// EndFaults disarms all faults of actors of this node.
+func (n *Node) EndFaults(ctx context.Context) error {
+	_, err := n.call(ctx, http.MethodDelete, faultsPath, nil)
+	return err
+}
+
+// Jump sets the clock of this node wrong, which has to run with admin.faults. It is right again after a
+// start.
+func (n *Node) Jump(ctx context.Context, by time.Duration) error {
+	body, err := json.Marshal(admin.ClockJump{Millis: by.Milliseconds()})
+	if err != nil {
+		return err
+	}
+	_, err = n.call(ctx, http.MethodPost, "/admin/clock", body)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,7 +89,9 @@ func (c *Cluster) harmless(entry Entry) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(c.lines, func(expected *regexp.Regexp) bool {
+		return expected.MatchString(entry.Line)
+	})
 }
 
 // keepLogs leaves the logs of a failed test where somebody can read them, with what the nodes know now.

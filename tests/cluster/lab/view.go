@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-go/chronik/actors/admin"
 )
 
 // Status is what is read of a node's GET /admin/status.
@@ -51,6 +53,7 @@ func (n *Node) call(ctx context.Context, method, path string, content []byte) ([
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set(admin.APIKeyHeader, APIKey)
 	transport := &http.Transport{DialContext: n.cluster.Dial, DisableKeepAlives: true}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
