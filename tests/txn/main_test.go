@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-go/chronik/tests/cluster/drive"
 	"github.com/chronik-go/chronik/tests/cluster/lab"
 	"github.com/chronik-go/chronik/tests/node"
 )
@@ -19,7 +20,10 @@ import (
 // server is the path of the binary under test.
 var server string
 
-func TestMain(m *testing.M) { os.Exit(node.Main(&server, m.Run)) }
+func TestMain(m *testing.M) {
+	drive.Main()
+	os.Exit(node.Main(&server, m.Run))
+}
 
 // usualTime is how long both tests together break something.
 const usualTime = 2 * time.Minute
@@ -55,23 +59,29 @@ const (
 // What nodes log of a peer that is killed, of those that ask it for something, and of a disk that others
 // use too.
 var warnings = []string{
-	`^(link is down|cannot connect to peer)$`, `^no producer ids allocated$`, `^(write-ahead log waits for the disk|disk answers again)$`,
-	`^actor holds a message$`,
+	`^(link is down|cannot connect to peer)$`, `^(no producer ids allocated|broker is not a member of the cluster yet)$`,
+	`^(write-ahead log waits for the disk|disk answers again)`, `^actor holds a message$`,
 }
 
 // running starts three nodes with topics of so many partitions.
 func running(t *testing.T, partitions int32, topics ...string) *lab.Cluster {
 	t.Helper()
-	c := lab.New(t, lab.Options{
-		Binary: server, Nodes: 3, Warnings: warnings, Env: []string{
-			"CHRONIK_STORAGE_RESERVE_BYTES=0", "CHRONIK_TOPICS_AUTO_CREATE=false",
-			"CHRONIK_GROUPS_OFFSETS_PARTITIONS=5", "CHRONIK_TRANSACTIONS_STATE_PARTITIONS=5",
-			"CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=100ms", "CHRONIK_GROUPS_MIN_SESSION_TIME=1s",
-			"CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=300ms", "CHRONIK_GROUPS_CONSUMER_SESSION_TIME=3s",
-			// Nodes share a machine with clients, some of which are Java processes that start: a turn may take long.
-			"CHRONIK_LIMITS_HOLD_TIME=10s",
-		},
-	})
+	return runningOn(t, lab.Options{Warnings: warnings}, partitions, topics...)
+}
+
+// runningOn starts three nodes on what the options say of their machines.
+func runningOn(t *testing.T, options lab.Options, partitions int32, topics ...string) *lab.Cluster {
+	t.Helper()
+	options.Binary, options.Nodes = server, 3
+	options.Env = append([]string{
+		"CHRONIK_STORAGE_RESERVE_BYTES=0", "CHRONIK_TOPICS_AUTO_CREATE=false",
+		"CHRONIK_GROUPS_OFFSETS_PARTITIONS=5", "CHRONIK_TRANSACTIONS_STATE_PARTITIONS=5",
+		"CHRONIK_GROUPS_INITIAL_REBALANCE_DELAY=100ms", "CHRONIK_GROUPS_MIN_SESSION_TIME=1s",
+		"CHRONIK_GROUPS_CONSUMER_HEARTBEAT_INTERVAL=300ms", "CHRONIK_GROUPS_CONSUMER_SESSION_TIME=3s",
+		// Nodes share a machine with clients, some of which are Java processes that start: a turn may take long.
+		"CHRONIK_LIMITS_HOLD_TIME=10s",
+	}, options.Env...)
+	c := lab.New(t, options)
 	c.StartAll()
 	for _, topic := range topics {
 		c.Create(topic, partitions, 3)
