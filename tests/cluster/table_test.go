@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-go/chronik/tests/cluster/drive"
 	"github.com/chronik-go/chronik/tests/cluster/load"
 	"github.com/chronik-go/chronik/tests/node"
 )
@@ -15,6 +16,7 @@ import (
 var server string
 
 func TestMain(m *testing.M) {
+	drive.Main()
 	status := node.Main(&server, m.Run)
 	printTable()
 	os.Exit(status)
