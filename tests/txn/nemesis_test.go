@@ -291,5 +291,7 @@ var (
 		`^write-ahead log has failed, the node must stop$`, `^the node stops serving$`, `^chronik had to stop$`,
 		`^cannot give back files of the log$`, `^groups did not answer for a checkpoint$`,
 		`^serving though partitions have no leader yet$`,
+		// A coordinator that was cut off sends its markers late, and is refused.
+		`^partition has heard of a later coordinator of the transaction$`,
 	}, warnings...)
 )
