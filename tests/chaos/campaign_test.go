@@ -25,7 +25,7 @@ type campaign struct {
 	prober *kgo.Client
 	done   int            // crashes
 	missed map[string]int // of a target and point: how often it was waited for in vain
-	turns  int            // provocations so far
+	turns  int            // provocations so far, from a place of its own on
 }
 
 // shot is a crash that is wanted.
@@ -45,7 +45,7 @@ func (s shot) String() string {
 func newCampaign(t *testing.T, size int, random *rand.Rand, results *table) *campaign {
 	w := newWorld(t, size)
 	c := &campaign{
-		t: t, world: w, random: random, table: results, missed: map[string]int{},
+		t: t, world: w, random: random, table: results, missed: map[string]int{}, turns: random.IntN(100),
 	}
 	if t.Failed() {
 		t.FailNow()
@@ -145,6 +145,9 @@ func (c *campaign) alone() {
 		c.renew(n)
 		return
 	}
+	begun := time.Now()
+	c.repair(false, "nothing")
+	c.table.addQuiet(time.Since(begun))
 	errors := c.load.errors.Load()
 	hits := c.fire(shots, nil, strikeTime)
 	if one, struck := hits[0]; struck {
@@ -216,7 +219,7 @@ func (c *campaign) choose(w wish) []shot {
 		if path == "" || fatal && !w.fatal || w.fatal && !w.often && !fatal {
 			continue
 		}
-		rare, likely := c.table.rarity(len(c.world.nodes), one.key(), w.sort)
+		rare, likely := c.table.rarity(one.key(), w.sort)
 		if !likely {
 			continue
 		}
@@ -238,8 +241,8 @@ func (c *campaign) choose(w wish) []shot {
 		if !w.often {
 			kinds = 0 // what a kind was hit by often does not count for what is rare
 		}
-		return cmp.Or(kinds, own, cmp.Compare(a.rare, b.rare), cmp.Compare(a.messages, b.messages), cmp.Compare(a.kinds, b.kinds),
-			cmp.Compare(a.draw, b.draw))
+		return cmp.Or(kinds, own, cmp.Compare(a.rare, b.rare), cmp.Compare(a.messages, b.messages),
+			cmp.Compare(a.kinds, b.kinds), cmp.Compare(a.draw, b.draw))
 	})
 	var chosen []shot
 	for _, one := range all {
@@ -251,8 +254,8 @@ func (c *campaign) choose(w wish) []shot {
 	return chosen
 }
 
-// instance returns the path of an actor of a kind that may crash once more, "" if there is none. Those that come and go
-// have a pattern in place of a path.
+// instance returns the path of an actor of a kind that may crash once more, "" if there is none. Those that
+// come and go have a pattern in place of a path.
 func (c *campaign) instance(n *node, one target, often bool) string {
 	pattern := c.world.kinds.pattern(one)
 	switch {

@@ -85,7 +85,7 @@ func (c *campaign) burstTarget(n *node) string {
 		case strings.Contains(path, "group-meta"): // without it no topic is made any more
 		case passing[last] && last != "coordinator":
 		case n.budgets.recent(path, time.Now()) > 0: // it would be given up sooner
-		case !c.table.mayBurst(len(c.world.nodes), kind, failures):
+		case !c.table.mayBurst(kind, failures):
 		default:
 			paths = append(paths, path)
 		}
@@ -96,7 +96,7 @@ func (c *campaign) burstTarget(n *node) string {
 	slices.Sort(paths)
 	chosen := paths[c.random.IntN(len(paths))]
 	_, failures := endingOf(chosen)
-	if !c.table.claimBurst(len(c.world.nodes), nameOf(c.world.kinds.of(chosen).path), failures) {
+	if !c.table.claimBurst(nameOf(c.world.kinds.of(chosen).path), failures) {
 		return "" // another campaign was faster
 	}
 	return chosen

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -81,6 +80,9 @@ var children = []string{
 // everyFatal is how often a provocation is for one of the parts whose failure is the end of a life.
 const everyFatal = 3
 
+// everyOfClusters is how often one of the others, on a cluster, is one that only clusters have.
+const everyOfClusters = 3
+
 // provoke injects crashes at messages that come once in a life, or when another part is repaired, or seldom.
 func (c *campaign) provoke() {
 	w := wish{node: c.anyNode(), count: volleySize, taken: map[string]bool{}, hits: c.table.crashes}
@@ -99,7 +101,7 @@ func (c *campaign) provoke() {
 	c.repair(w.fatal, describe(shots))
 	for target, count := range c.world.kinds.counts() {
 		if count > before[target] {
-			c.table.brings(len(c.world.nodes), target, w.sort)
+			c.table.brings(target, w.sort)
 		}
 	}
 }
@@ -112,11 +114,15 @@ func (c *campaign) next(w *wish) provocation {
 		w.fatal, w.count = true, 1
 		return fatal[turn/everyFatal%len(fatal)]
 	}
-	all := provocations
-	if len(c.world.nodes) > 1 {
-		all = append(all[:len(all):len(all)], ofClusters...)
+	place := turn - turn/everyFatal
+	if len(c.world.nodes) == 1 {
+		return provocations[place%len(provocations)]
 	}
-	return all[(turn-turn/everyFatal)%len(all)]
+	round, step := place/everyOfClusters, place%everyOfClusters
+	if step == everyOfClusters-1 {
+		return ofClusters[round%len(ofClusters)]
+	}
+	return provocations[(round*(everyOfClusters-1)+step)%len(provocations)]
 }
 
 // ready tells whether a provocation harms nothing that cannot be repaired.
@@ -182,27 +188,26 @@ func (c *campaign) another(n *node) *node {
 }
 
 // brings notes that a target was seen with a sort of provocation.
-func (b *table) brings(size int, target, sort string) {
+func (b *table) brings(target, sort string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key := fmt.Sprint(size, " ", target)
-	if b.brought[key] == nil {
-		b.brought[key] = map[string]bool{}
+	if b.brought[target] == nil {
+		b.brought[target] = map[string]bool{}
 	}
-	b.brought[key][sort] = true
+	b.brought[target][sort] = true
 }
 
 // unseen is more than there are sorts.
 const unseen = 100
 
 // rarity tells with how many sorts of provocations a target was seen, and whether it may come with this one.
-func (b *table) rarity(size int, target, sort string) (sorts int, likely bool) {
+func (b *table) rarity(target, sort string) (sorts int, likely bool) {
 	if sort == "" {
 		return 0, true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	brought := b.brought[fmt.Sprint(size, " ", target)]
+	brought := b.brought[target]
 	if len(brought) == 0 {
 		return unseen, true
 	}

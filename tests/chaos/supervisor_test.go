@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,8 +16,8 @@ import (
 // sizes are those of the clusters.
 var sizes = []int{1, 3}
 
-// crashes is how many are injected into clusters of a size. Three nodes in one process, with their clients, keep
-// a machine busy: of a run of some minutes they get a third, of a long one half.
+// crashes is how many are injected into clusters of a size. Three nodes in one process, with their clients,
+// keep a machine busy: of a run of some minutes they get a third, of a long one half.
 func crashes(t *testing.T, size int) int {
 	total := 510
 	if text := os.Getenv("CHRONIK_CHAOS_CRASHES"); text != "" {
@@ -55,9 +56,10 @@ var spared = map[string]string{}
 // message that it handles, and checks the history.
 func TestSupervisorRepairsEveryKind(t *testing.T) {
 	seed := seedOf(t)
-	results, seen := newTable(seed, crashes(t, 1)+crashes(t, 3)), map[int]*sightings{}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Seed %d.\n\n", seed)
 	for _, size := range sizes {
-		seen[size] = newSightings()
+		results, seen := newTable(size, crashes(t, size)), newSightings()
 		t.Run(fmt.Sprintf("%d nodes", size), func(t *testing.T) {
 			for lane := range lanes {
 				t.Run(fmt.Sprint(lane+1), func(t *testing.T) {
@@ -65,18 +67,16 @@ func TestSupervisorRepairsEveryKind(t *testing.T) {
 					c := newCampaign(t, size, rand.New(rand.NewPCG(seed, uint64(size*lanes+lane))), results)
 					c.run(crashes(t, size) / lanes)
 					c.finish()
-					seen[size].add(c.world.kinds)
+					seen.add(c.world.kinds)
 				})
 			}
 		})
+		results.took = time.Since(results.begun)
+		expectCoverage(t, results, seen, crashes(t, size))
+		expectSpeed(t, results)
+		text.WriteString(results.text(seen))
 	}
-	all := newSightings()
-	for _, size := range sizes {
-		expectCoverage(t, results, seen[size], crashes(t, size))
-		all.join(seen[size])
-	}
-	expectSpeed(t, results)
-	results.print(t, all)
+	publish(t, text.String())
 }
 
 // lanes is how many clusters are under fire at once: most of a crash is waiting.
@@ -99,15 +99,6 @@ func (s *sightings) add(k *kinds) {
 		}
 		s.all[one.kind()][one.message] = true
 	})
-}
-
-func (s *sightings) join(other *sightings) {
-	for kind, messages := range other.all {
-		if s.all[kind] == nil {
-			s.all[kind] = map[string]bool{}
-		}
-		maps.Copy(s.all[kind], messages)
-	}
 }
 
 // of returns the messages of a kind.
@@ -140,12 +131,18 @@ var timed = map[string]time.Duration{
 
 // expectSpeed wants what is repaired to be back soon, as the median of crashes that were alone: a
 // connection's or a request's crash is answered at once, a core or an applier of a Raft group has its replica
-// lead again.
+// lead again. A machine that has other things to do gets what it took where nothing had crashed, some times
+// over.
 func expectSpeed(t *testing.T, b *table) {
 	t.Helper()
 	for kind, most := range timed {
+		most += tolerance * b.quietMedian()
 		if got := b.median(kind); got > most {
 			t.Errorf("%s serves again after %v as the median, want at most %v", kind, got, most)
 		}
 	}
 }
+
+// tolerance is how many such times there are in a repair: a turn each for the supervisor, the part, the client
+// that finds its way back, and the records.
+const tolerance = 4
