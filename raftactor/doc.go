@@ -20,8 +20,9 @@
 //	          link.Greeted, link.Noticed (server), link.Up, link.Down, link.Refused (links), group.Awake
 //	          (groups), walactor.Appended (wal), rebuild, mend, lookAgain, tick (itself)
 //	Sends     Started, Stopped, Described, Resigned (askers), Offline (Spec.Events), group.Step, group.Tick,
-//	          group.NodeChanged, group.Resign (groups), walactor.Append with a tombstone (wal), link.Dial,
-//	          link.SetAddress (links), and what it hears of links to its subscribers
+//	          group.NodeChanged, group.ReplicaLost, group.Resign (groups), walactor.Append with a tombstone
+//	          (wal), link.Dial, link.SetAddress, link.Notice (links), and what it hears of links to its
+//	          subscribers
 //
 // # The way of a message of raft
 //

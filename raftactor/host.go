@@ -38,8 +38,9 @@ type Config struct {
 
 // testNetwork stands in for the network in tests.
 type testNetwork struct {
-	links kit.Address // gets group.Send
-	alive func(node int32) bool
+	links  kit.Address // gets group.Send
+	alive  func(node int32) bool
+	notice func(body []byte) // to all peers
 }
 
 const defaultTailBytes = 256 << 20
@@ -297,6 +298,7 @@ func (h *host) giveUp(c *kit.Context, u *unit) {
 	c.Log().Error().Err(u.cause).Uint64("group", uint64(u.spec.Group)).Str("name", u.spec.Name).
 		Msg("raft group is offline")
 	u.spec.Events.Tell(Offline{Group: u.spec.Group, Err: u.cause})
+	h.tellPeers(offlineNotice(u.spec.Group, u.spec.Replica))
 }
 
 func (h *host) rebuild(c *kit.Context, m rebuild) {

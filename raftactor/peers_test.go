@@ -12,6 +12,7 @@ import (
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/raftactor/group"
+	"github.com/chronik-go/chronik/raftactor/link"
 	"github.com/chronik-go/chronik/storage/vfs"
 	"github.com/chronik-go/chronik/storage/wal"
 	"github.com/chronik-go/chronik/storage/walactor"
@@ -40,6 +41,13 @@ func newPeers(t *testing.T) *peers {
 			test: &testNetwork{
 				links: kit.AddressFor("links", func(m any) { p.send(i, m.(group.Send)) }),
 				alive: func(node int32) bool { return !p.cut[i] && !p.cut[node-1] },
+				notice: func(body []byte) {
+					for to := range p.hosts {
+						if to != i && len(body) == offlineBytes {
+							p.hosts[to].Tell(link.Noticed{From: int32(i + 1), Service: link.ServiceGroups, Body: body})
+						}
+					}
+				},
 			},
 		}))
 	}
@@ -187,6 +195,35 @@ func TestASleepingGroupFindsANewLeaderWhenANodeGoesDown(t *testing.T) {
 			t.Errorf("replica %d applied %v, want a, b", i, m.lines)
 		}
 	}
+}
+
+// The node of a replica that was given up can be reached as before, and the others sleep: they have to be
+// told that they have no leader.
+func TestASleepingGroupFindsANewLeaderWhenOneIsGivenUp(t *testing.T) {
+	p := newPeers(t)
+	first := p.leader()
+	p.mustPropose(first, "a")
+	p.Advance(3 * time.Second)
+	if n := p.awake(); n != 0 {
+		t.Fatalf("got %d awake replicas, want all asleep", n)
+	}
+	p.fail = func(at string) {
+		if at == "open" {
+			panic(errDisk)
+		}
+	}
+	crash := crashMessage()
+	crash.Messages[0].From, crash.Messages[0].To = new(uint64((first+1)%3+1)), new(uint64(first+1))
+	p.cores[first].Tell(crash)
+	p.Advance(time.Minute)
+	if s := p.status(first); s.State != GivenUp {
+		t.Fatalf("got %+v, want it given up", s)
+	}
+	second := p.leader()
+	if second == first {
+		t.Fatal("got the leader that was given up")
+	}
+	p.mustPropose(second, "b")
 }
 
 // Whoever waits for the host hears of it when the host goes: a node that stops would wait until its time is

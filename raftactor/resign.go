@@ -1,12 +1,10 @@
 package raftactor
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/group"
-	"github.com/chronik-go/chronik/raftactor/link"
 )
 
 // resigning is a node's way out: its leaderships go to others before it stops.
@@ -20,7 +18,7 @@ const resignEvery = 5 * time.Millisecond
 
 func (h *host) resign(c *kit.Context, m Resign) {
 	if h.resigning == nil {
-		h.sayGoodbye()
+		h.tellPeers(goodbye)
 		h.resigning = &resigning{until: c.Now().Add(m.Within)}
 		for _, u := range kit.InOrder(h.units) {
 			if u.state == Running {
@@ -30,27 +28,6 @@ func (h *host) resign(c *kit.Context, m Resign) {
 	}
 	h.resigning.asked = append(h.resigning.asked, m)
 	h.lookAgain(c)
-}
-
-// goodbye is what a node tells its peers before it stops, as a notice to their hosts. The format has a
-// version as its first byte.
-var goodbye = []byte{1}
-
-func (h *host) sayGoodbye() {
-	if h.config.Network == nil {
-		return
-	}
-	peers := h.config.Network.Peers
-	for _, node := range peers.Nodes() {
-		peers.Link(node).Tell(link.Notice{Service: link.ServiceGroups, Body: goodbye})
-	}
-}
-
-// onNoticed hears that a peer is about to stop. What a newer version says is not for this one.
-func (h *host) onNoticed(c *kit.Context, m link.Noticed) {
-	if bytes.Equal(m.Body, goodbye) {
-		c.Self().Child(link.Name(m.From)).Tell(link.Leaving{})
-	}
 }
 
 // lookAgain answers when no leadership is left that others could take, or the time is up.

@@ -144,6 +144,8 @@ func (a *Actor) tellCore(message any) {
 		a.core.Unreachable(m.Replica)
 	case NodeChanged:
 		a.core.NodeChanged(m.Node)
+	case ReplicaLost:
+		a.core.ReplicaLost(m.Replica)
 	case Resign:
 		a.core.Resign()
 	case TellMembers:

@@ -18,8 +18,8 @@
 //	Mailbox   batched: all proposals that wait enter raft as one message
 //	Blocks    never
 //	Receives  Propose, Want, Transfer, DescribeMembers, TellMembers (anybody), Step, Unreachable (links),
-//	          Tick, Campaign, NodeChanged, Resign (host), walactor.Loaded, walactor.Appended (wal),
-//	          applier.Applied (applier), catchup.Done (catchup), janitor.Capture, janitor.Checkpointed
+//	          Tick, Campaign, NodeChanged, ReplicaLost, Resign (host), walactor.Loaded, walactor.Appended
+//	          (wal), applier.Applied (applier), catchup.Done (catchup), janitor.Capture, janitor.Checkpointed
 //	          (janitor), applier.Share (host; these three are passed on to the applier)
 //	Sends     walactor.Load, walactor.Append (wal), applier.Apply, applier.Position (applier), Send (links),
 //	          Awake (host), LeaderChanged, MembersChanged, CaughtUp (Events), Proposed, Transferred,

@@ -17,6 +17,7 @@ import (
 //
 //	what happens                          what follows
 //	the leader's node goes down           it is forgotten; the first stands at once, the others later
+//	the leader's replica is given up      it is forgotten too, though its node can be reached
 //	the leader asks for votes             it is forgotten too: it has died, and was back before that was seen
 //	a node comes up                       there may be a majority now
 //	a request for votes of a replica      it is told who leads (a leader), or the request is kept, in case the
@@ -66,7 +67,15 @@ func (c *Core) NodeChanged(node int32) {
 	c.election.stand = min(c.election.stand, c.turn()*standTicks)
 }
 
-// forgetLeader gives up a leader whose node is down, and looks at who wanted to follow it.
+// ReplicaLost says that a replica is gone though its node can be reached.
+func (c *Core) ReplicaLost(replica uint64) {
+	c.dirty = true
+	if replica == c.leader && replica != c.replica {
+		c.forgetLeader()
+	}
+}
+
+// forgetLeader gives up a leader whose node is down, or that is gone, and looks at who wanted to follow it.
 func (c *Core) forgetLeader() {
 	c.ignore(c.node.ForgetLeader())
 	c.settle()

@@ -148,6 +148,12 @@ type NodeChanged struct {
 	Node int32
 }
 
+// ReplicaLost says that a replica has been given up by its node, which can be reached as before. If it was
+// the leader, the group looks for another one.
+type ReplicaLost struct {
+	Replica uint64
+}
+
 // Resign makes the replica hand its leadership over, if it has one and there is somebody to take it, and
 // stand for no election any more.
 type Resign struct{}

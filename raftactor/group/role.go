@@ -69,7 +69,7 @@ func (c *Core) wake() {
 // quiet reports that no time needs to pass for this group: it is its own only member, or it knows its
 // leader, has had nothing to do for a while and, if it leads, knows everybody who can be reached to have
 // everything. A quiet follower cannot notice that its leader is gone; it is told when a node goes down
-// (NodeChanged).
+// (NodeChanged), and when a node gives a replica up (ReplicaLost).
 func (c *Core) quiet() bool {
 	switch {
 	case c.members.alone():
