@@ -76,6 +76,7 @@ type Actor struct {
 	hostless bool // the host of the Raft groups has failed and is not gone yet
 	caughtUp bool // the image has all that was committed before this start
 	electing bool // the partitions that exist are getting their leaders
+	elected  bool // they have had the time for it
 	stopping *Stop
 	draining bool // requests under way and checkpoints come before the stop
 	err      error
@@ -139,7 +140,7 @@ func (a *Actor) Receive(c *kit.Context) {
 	case listener.Bound:
 		a.onBound(c, m)
 	case admin.Opened:
-		a.http = m.Addr
+		a.onAdminOpened(c, m)
 	case admin.Failed:
 		a.onAdminFailed(c, m)
 	case server.Bound:
@@ -280,7 +281,7 @@ func (a *Actor) awaitLeaders(c *kit.Context, i *image.Image) {
 
 // onElectionOver lets clients in though partitions have no leader that this node knows of, and says which.
 func (a *Actor) onElectionOver(c *kit.Context) {
-	if a.phase != joining {
+	if a.phase != joining || a.elected {
 		return
 	}
 	var missing []string
@@ -297,10 +298,15 @@ func (a *Actor) onElectionOver(c *kit.Context) {
 	a.serve(c)
 }
 
-// serve lets clients in.
+// serve lets clients in. Whoever hears that the node is ready hears the address of its HTTP listener, too, so
+// that has to be open; if it cannot be, the node does not start.
 func (a *Actor) serve(c *kit.Context) {
 	if a.phase != joining {
 		return
+	}
+	a.elected = true
+	if a.options.Config.Bind.Metrics != "" && a.http == nil {
+		return // onAdminOpened comes back
 	}
 	a.phase = serving
 	c.Self().Child(nameListener).Tell(listener.Open{})
@@ -320,6 +326,13 @@ func (a *Actor) export(c *kit.Context) {
 		c.Log().Error().Err(err).Msg("the metrics of this node do not fit the registry of the host")
 	}
 	a.unexport = end
+}
+
+func (a *Actor) onAdminOpened(c *kit.Context, m admin.Opened) {
+	a.http = m.Addr
+	if a.elected {
+		a.serve(c)
+	}
 }
 
 // onAdminFailed stops a node that was told to serve HTTP and cannot; later it only says so.
