@@ -163,8 +163,20 @@ func (m *Machine) Capture() (func() ([]byte, error), error) {
 	}, nil
 }
 
-// Checkpointed implements applier.Machine.
-func (m *Machine) Checkpointed(state []byte) { m.log.Checkpointed(state) }
+// Checkpointed implements applier.Machine. A log that was copied anew takes the place of the one there was,
+// which no later entry may come to.
+func (m *Machine) Checkpointed(state []byte) {
+	log, err := m.log.Renew(state)
+	if err != nil {
+		panic(fmt.Errorf("renew log of %s: %w", m.replica.Name(), err))
+	}
+	if log != m.log {
+		m.log = log
+		m.replica.publishLog(log)
+		m.replica.wake()
+	}
+	m.log.Checkpointed(state)
+}
 
 // Close implements applier.Machine. The view stays readable for those who hold it.
 func (m *Machine) Close() { _ = m.log.Close() } // nothing is lost: the write-ahead log has what is not synced

@@ -12,6 +12,9 @@ import (
 // only what it lacks is copied, straight from the segments of the leader to those of the replica. Meanwhile,
 // and after that, the log may be ahead of the entries that come to Apply; these are recognized by their
 // offsets. Commands need no such care: a log start that was raised further stays where it is.
+//
+// Where compaction has taken more than a range of offsets can tell, the whole log is copied anew, and takes
+// the place of the old one when the checkpoint of that is durable (Machine.Checkpointed).
 
 var _ applier.Sharer = (*Machine)(nil)
 

@@ -177,3 +177,68 @@ func TestMachineThatCannotWriteEndsDuringARestore(t *testing.T) {
 }
 
 var _ applier.Source = (*partitionlog.Source)(nil)
+
+// TestALogThatIsCopiedAnewTakesTheNextEntries has a replica that was away while a tombstone came and went.
+// When its new log is in the write-ahead log, entries go there.
+func TestALogThatIsCopiedAnewTakesTheNextEntries(t *testing.T) {
+	leader, follower := newBench(t), newBench(t)
+	config := &Config{Log: partitionlog.Config{
+		SegmentBytes: 1, RetentionBytes: -1, RetentionMs: -1, Compact: true,
+	}}
+	leader.replica.Reconfigure(config)
+	put := func(b *bench, key string, value []byte) []byte {
+		one := batch.Build(batch.Options{}, batch.Record{Key: []byte(key), Value: value})
+		data := b.propose(Append{Batch: one, AppendTime: -1}).Data
+		b.apply(data)
+		return data
+	}
+	follower.apply(put(leader, "a", []byte("1")))
+	put(leader, "a", nil)
+	for i := range int64(4) {
+		put(leader, "b", []byte("1"))
+		leader.checkpoint()
+		job, err := leader.machine.log.Compact(1000*(1+i), 0)
+		for done := false; !done && err == nil; {
+			_, done, err = job.Step(1 << 20)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := follower.replica.View()
+	state := follower.restore(leader.copyPieces(follower.machine.Have()))
+	if follower.replica.View().End() != before.End() {
+		t.Error("the new log is there before it is in the write-ahead log")
+	}
+	follower.machine.Checkpointed(state)
+	follower.wantLog(0, 6)
+	follower.apply(put(leader, "c", []byte("1")))
+	follower.wantLog(0, 7)
+	for name, b := range map[string]*bench{"leader": leader, "follower": follower} {
+		if region, err := b.replica.View().Read(1, 1<<20, true); err != nil || region.Length == 0 {
+			t.Errorf("%s: got %v, %v", name, region, err)
+		} else {
+			region.Release()
+		}
+	}
+	if got, want := follower.replica.View().Size(), leader.replica.View().Size(); got != want {
+		t.Errorf("got a log of %d bytes, want %d: what was deleted is there", got, want)
+	}
+	follower.machine.Close()
+	follower.open(state, false)
+	follower.wantLog(0, 6)
+}
+
+// checkpoint makes the machine's state the one that a restart begins with.
+func (b *bench) checkpoint() {
+	b.t.Helper()
+	flush, err := b.machine.Capture()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	state, err := flush()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.machine.Checkpointed(state)
+}

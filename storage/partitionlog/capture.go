@@ -330,6 +330,9 @@ func (l *Log) Checkpointed(checkpoint State) error {
 		return err
 	}
 	l.checkpointed = max(l.checkpointed, s.active.base)
+	if err := l.forgetRenewal(&s); err != nil {
+		return l.files.fail(err)
+	}
 	for len(l.retired) > 0 && l.retired[0].base < s.first {
 		if err := l.retired[0].remove(); err != nil {
 			return l.files.fail(err)

@@ -7,6 +7,7 @@ func (l *Log) Close() error {
 	defer l.mu.Unlock()
 	l.files.disown(false)
 	l.closed = true
+	l.giveUpRenewal()
 	for _, s := range l.segments {
 		s.closeFile()
 	}
@@ -22,6 +23,7 @@ func (l *Log) Delete() error {
 	defer l.mu.Unlock()
 	l.files.disown(true)
 	l.closed = true
+	l.giveUpRenewal()
 	for _, s := range append(l.retired, l.segments...) {
 		s.opening.Lock()
 		s.gone.Store(true)

@@ -4,6 +4,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/chronik-go/chronik/protocol"
 	"github.com/chronik-go/chronik/protocol/batch"
 )
 
@@ -121,8 +122,11 @@ func (c *Compaction) horizon() int64 {
 // expired tells whether the tombstones or the marker of a batch may go.
 func (c *Compaction) expired(b batch.Batch) bool {
 	horizon, set := b.DeleteHorizon()
-	return set && c.now >= horizon
+	return set && c.now >= horizon && c.group.purges
 }
+
+// purge notes that a tombstone or a marker goes.
+func (c *Compaction) purge(offset protocol.Offset) { c.group.purged = max(c.group.purged, offset+1) }
 
 // choose decides on each record of a batch and fills c.keep.
 func (c *Compaction) choose(b batch.Batch) (kept int, tombstones bool, err error) {
@@ -131,7 +135,11 @@ func (c *Compaction) choose(b batch.Batch) (kept int, tombstones bool, err error
 	err = b.Entries(func(e batch.Entry) bool {
 		stays := e.Offset >= c.end
 		if !stays && e.Offset >= c.view.start && e.Key != nil {
-			stays = !c.keys.superseded(e.Key, e.Offset) && !(e.Tombstone && expired)
+			stays = !c.keys.superseded(e.Key, e.Offset)
+			if stays && e.Tombstone && expired {
+				stays = false
+				c.purge(e.Offset)
+			}
 		}
 		if stays {
 			kept++
@@ -187,6 +195,7 @@ func (c *Compaction) retainMarker(b batch.Batch) (batch.Batch, error) {
 		return b.Retain(c.keep, c.horizon())
 	}
 	if c.expired(b) {
+		c.purge(b.LastOffset())
 		c.Removed++
 		return nil, nil
 	}

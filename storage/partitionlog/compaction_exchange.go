@@ -37,6 +37,8 @@ type cleaning struct {
 	buffer     []byte
 	unsynced   int64
 	recorded   bool // the exchange is on record, so the files must stay
+	purges     bool // tombstones and markers may go
+	purged     protocol.Offset
 }
 
 // gap is a range of offsets whose records are gone; last is below base while there is none.
@@ -56,7 +58,7 @@ func newCleaning(c *Compaction, spans []span) (*cleaning, error) {
 	first, last := spans[0], spans[len(spans)-1]
 	g := &cleaning{
 		compaction: c, end: last.end, next: c.at + len(spans), index: newIndexBuilder(first.base),
-		gap: gap{base: 0, last: -1},
+		gap: gap{base: 0, last: -1}, purges: c.log.files.purge.allowed(),
 	}
 	for _, sp := range spans {
 		g.old = append(g.old, sp.Segment)
@@ -249,10 +251,11 @@ func (g *cleaning) exchange() error {
 	before := c.here(g.old[0].base)
 	before.exchange = e
 	g.recorded = true
+	c.log.files.purge.raise(g.purged)
 	if err := c.record(before); err != nil {
 		return err
 	}
-	manifest, wanted, err := c.log.exchange(g.old, newCompacted(c.log.files, x.base, info))
+	manifest, wanted, err := c.log.exchange(g.old, newCompacted(c.log.files, x.base, info), g.purged > 0)
 	if errors.Is(err, ErrOffsetOutOfRange) { // retention was faster
 		before.exchange = nil
 		g.recorded = c.record(before) != nil
@@ -276,22 +279,15 @@ func newCompacted(f *files, base protocol.Offset, info sealedInfo) *Segment {
 
 // record writes chronik-compaction, unless the log is no longer ours.
 func (c *Compaction) record(p progress) error {
-	f := c.log.files
-	temporary, err := f.stage(nameProgress, p.encode(), true)
-	if err != nil {
-		return err
-	}
-	err = f.whileOwner(func() error { return f.fs.Rename(temporary, f.path(nameProgress)) })
-	if err != nil {
-		return err
-	}
-	return f.fs.SyncDir(f.dir)
+	return c.log.files.writeProgress(p)
 }
 
 // exchange puts a new segment in the place of old ones, in the files and in the view, and returns what the
 // manifest has to say from now on. ErrOffsetOutOfRange means that the old ones are no longer there, ErrClosed
-// that this is no longer the log of the directory.
-func (l *Log) exchange(old []*Segment, fresh *Segment) (manifest []manifestEntry, wanted uint64, err error) {
+// that this is no longer the log of the directory. purges says that tombstones or markers are gone for good.
+func (l *Log) exchange(
+	old []*Segment, fresh *Segment, purges bool,
+) (manifest []manifestEntry, wanted uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
@@ -309,6 +305,9 @@ func (l *Log) exchange(old []*Segment, fresh *Segment) (manifest []manifestEntry
 	}
 	err = l.files.whileOwner(func() error {
 		l.files.noteExchange()
+		if purges { // before anybody can read the new segment
+			l.files.purge.times.Add(1)
+		}
 		for _, s := range old {
 			s.replaced.Store(true)
 			s.gone.Store(true)

@@ -20,6 +20,9 @@
 //	chronik-compaction        not Kafka's: how far the log, and the pass under way, has come (progress.go)
 //	<offset>.*.cleaned        a segment that compaction is writing
 //
+// Beside it there may be one that ends in .1-future or .2-future, into which the log is copied anew
+// (renewal.go).
+//
 // <offset> has 20 digits. A new partition is a directory with partition.metadata; the rest comes with the
 // first append and the first flush.
 //
@@ -82,6 +85,10 @@
 //	anybody       Source     reads the missing batches and the producer table in pieces (pieces.go)
 //	owner here    Restore    checks a piece and appends its batches
 //	owner here    Restored   takes over the producer table, flushes, returns the State
+//	owner here    Renew      when the State is in the write-ahead log: returns the log to go on with
+//
+// That is the same log, unless it ended below where the other one has lost tombstones or transaction markers
+// to compaction for good (purge.go): then all is copied anew beside it, and takes its place.
 //
 // The log is then ahead of the caller's own entries until these have come as far; the caller shows them to
 // Repeat, which skips what is there. How a log begins anew that ends before the other one's start, and why

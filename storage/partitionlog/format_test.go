@@ -42,12 +42,14 @@ func TestStateComesBack(t *testing.T) {
 	aborted.active.current.abortedEntries, aborted.active.current.abortedCRC = 2, 0xcafe
 	open := behind
 	open.open = openTransactions{{7, 1 << 40}, {7, 3}, {88, 0}}
-	for _, want := range []state{behind, level, aborted, open, emptyState()} {
+	copied := level
+	copied.renewal = 2
+	for _, want := range []state{behind, level, aborted, open, copied, emptyState()} {
 		got, err := decodeState(want.encode())
 		must(t, err)
 		if !bytes.Equal(got.encode(), want.encode()) || got.end != want.end ||
 			got.producersEnd != want.producersEnd || !slices.Equal(got.epochs, want.epochs) ||
-			!slices.Equal(got.open, want.open) ||
+			!slices.Equal(got.open, want.open) || got.renewal != want.renewal ||
 			got.active.current != want.active.current ||
 			got.active.maxOffset != want.active.maxOffset {
 			t.Errorf("got %+v, want %+v", got, want)

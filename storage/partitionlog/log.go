@@ -48,6 +48,7 @@ type Log struct {
 	epochsWritten epochs
 	closed        bool
 	restoring     *restore // nil while no Restore is under way
+	renewing      renewing // if it is a copy of the log that a Restore fills
 	buffers       [][]byte // reused by Append
 }
 
@@ -92,6 +93,9 @@ func (l *Log) Reconfigure(c Config) error {
 	l.config = c
 	l.producers.limit = c.MaxProducers
 	l.files.indexInterval.Store(int64(c.IndexIntervalBytes))
+	if l.renewing.log != nil {
+		return l.renewing.log.Reconfigure(c)
+	}
 	return nil
 }
 

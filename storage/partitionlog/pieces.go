@@ -24,6 +24,10 @@ import (
 //	  end of the producers   varint   as in a State
 //	  number of epochs       varint   the leader-epoch history from the log start on, as in a State
 //	    epoch, start         varint, varint
+//	kind 4, header of a log that has been purged (purge.go), in place of kind 1
+//	  purged                 varint
+//	  anew                   uint8    1: what the replica has is of no use beside what follows, see renewal.go
+//	  the rest               as in kind 1
 //	kind 2, batches          whole record batches as they are in the segments, contiguous from piece to piece
 //	kind 3, producers, after all batches
 //	  last                   uint8    1 in the last piece, else 0
@@ -43,6 +47,7 @@ const (
 	pieceHeader    = 1
 	pieceBatches   = 2
 	pieceProducers = 3
+	piecePurged    = 4
 
 	// pieceFrame is what version, kind and checksum take.
 	pieceFrame = 2 + 4
@@ -88,22 +93,47 @@ type header struct {
 	end          protocol.Offset
 	producersEnd protocol.Offset
 	epochs       epochs
+	purged       protocol.Offset
+	anew         bool
 }
 
 func (h *header) encode() []byte {
-	data := append(newPiece(pieceHeader, 64+8*len(h.epochs)), h.topicID[:]...)
+	data := newPiece(pieceHeader, 80+8*len(h.epochs))
+	if h.purged > 0 {
+		data = binary.AppendUvarint(newPiece(piecePurged, 80+8*len(h.epochs)), uint64(h.purged))
+		data = append(data, flag(h.anew))
+	}
+	data = append(data, h.topicID[:]...)
 	for _, offset := range []protocol.Offset{h.start, h.from, h.end, h.producersEnd} {
 		data = binary.AppendUvarint(data, uint64(offset))
 	}
 	return closePiece(h.epochs.encode(data))
 }
 
-func decodeHeader(body []byte) (header, error) {
+// flag returns how a condition is written.
+func flag(is bool) byte {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// isHeader tells whether pieces of a kind come first.
+func isHeader(kind byte) bool { return kind == pieceHeader || kind == piecePurged }
+
+func decodeHeader(kind byte, body []byte) (header, error) {
 	var h header
-	if len(body) < len(h.topicID) {
+	d := decoder{data: body}
+	if kind == piecePurged {
+		h.purged = d.offset()
+		anew := d.unsigned()
+		d.failed = d.failed || anew > 1 || h.purged == 0
+		h.anew = anew == 1
+	}
+	if d.failed || len(d.data) < len(h.topicID) {
 		return h, sourceError("a header of %d bytes", len(body))
 	}
-	d := decoder{data: body[copy(h.topicID[:], body):]}
+	d.data = d.data[copy(h.topicID[:], d.data):]
 	h.start, h.from, h.end, h.producersEnd = d.offset(), d.offset(), d.offset(), d.offset()
 	h.epochs = d.epochs()
 	if d.failed || len(d.data) > 0 || !h.sound() {

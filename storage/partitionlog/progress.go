@@ -14,7 +14,7 @@ import (
 // The file chronik-compaction says how far a log is compacted, how far the pass under way has come and which
 // segments are being exchanged. It is replaced as a whole; what is drawn here is its content:
 //
-//	version              uint8    1 or 2
+//	version              uint8    1, 2 or 3
 //	compacted up to      varint   the keys of all records below it have been looked at
 //	length, segment      varint   the segment that takes the place of others, as a manifest of one entry;
 //	                              length 0: no exchange is under way
@@ -24,13 +24,16 @@ import (
 //	begun                uint8    1: nothing of what was begun last is durable yet
 //	end of the pass      varint   0: there is none
 //	cleaned up to        varint
+//	purged below         varint   version 3 only, see purge.go
 //	CRC-32C              uint32   of everything before
 //
 // Without the file nothing is compacted, which costs a pass over the log. Version 2 is written only if there
-// is a pass to tell of, so that an older program can go on with a log that is at rest.
+// is a pass to tell of, and version 3 only if the log has been purged, so that an older program can go on
+// with most logs that are at rest.
 const (
-	progressVersion     = 1
-	progressVersionPass = 2
+	progressVersion      = 1
+	progressVersionPass  = 2
+	progressVersionPurge = 3
 )
 
 // maxProgressBytes bounds what is read of it: a million segments.
@@ -41,6 +44,7 @@ type progress struct {
 	compacted protocol.Offset
 	pass      pass
 	exchange  *exchange
+	purged    protocol.Offset
 }
 
 // pass is how far a pass has come, so that another process goes on there instead of beginning anew. The keys
@@ -64,7 +68,10 @@ var errProgress = errors.New("no progress of a compaction of a version that is k
 
 func (p *progress) encode() []byte {
 	version := byte(progressVersion)
-	if p.pass != (pass{}) {
+	switch {
+	case p.purged > 0:
+		version = progressVersionPurge
+	case p.pass != (pass{}):
 		version = progressVersionPass
 	}
 	data := append(make([]byte, 0, 96), version)
@@ -82,19 +89,18 @@ func (p *progress) encode() []byte {
 			before = base
 		}
 	}
-	if version == progressVersionPass {
+	if version >= progressVersionPass {
 		data = p.pass.encode(data)
+	}
+	if version >= progressVersionPurge {
+		data = binary.AppendUvarint(data, uint64(p.purged))
 	}
 	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
 }
 
 // encode appends what decoder.pass reads.
 func (p *pass) encode(data []byte) []byte {
-	begun := byte(0)
-	if p.begun {
-		begun = 1
-	}
-	data = append(binary.AppendUvarint(data, uint64(p.limit)), begun)
+	data = append(binary.AppendUvarint(data, uint64(p.limit)), flag(p.begun))
 	data = binary.AppendUvarint(data, uint64(p.end))
 	return binary.AppendUvarint(data, uint64(p.cleaned))
 }
@@ -110,7 +116,7 @@ func (d *decoder) pass() pass {
 func parseProgress(data []byte) (progress, error) {
 	n := len(data) - 4
 	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) ||
-		data[0] != progressVersion && data[0] != progressVersionPass {
+		data[0] < progressVersion || data[0] > progressVersionPurge {
 		return progress{}, errProgress
 	}
 	d := decoder{data: data[1:n]}
@@ -129,8 +135,11 @@ func parseProgress(data []byte) (progress, error) {
 			return progress{}, errProgress
 		}
 	}
-	if data[0] == progressVersionPass {
+	if data[0] >= progressVersionPass {
 		p.pass = d.pass()
+	}
+	if data[0] >= progressVersionPurge {
+		p.purged = d.offset()
 	}
 	if d.failed || len(d.data) > 0 {
 		return progress{}, errProgress
@@ -161,10 +170,38 @@ func (e *exchange) sound() bool {
 
 // writeProgress replaces the file and makes it durable.
 func (f *files) writeProgress(p progress) error {
-	if err := f.replace(nameProgress, p.encode(), true); err != nil {
+	f.noting.Lock()
+	err := f.putProgress(p)
+	f.noting.Unlock()
+	if err != nil {
 		return err
 	}
 	return f.fs.SyncDir(f.dir)
+}
+
+// rewriteProgress is writeProgress of what is on record, for when more than that has been purged.
+func (f *files) rewriteProgress() error {
+	f.noting.Lock()
+	err := f.putProgress(f.noted)
+	f.noting.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.fs.SyncDir(f.dir)
+}
+
+// putProgress replaces the file, unless the log is no longer ours.
+func (f *files) putProgress(p progress) error {
+	p.purged = max(p.purged, f.purge.purged())
+	temporary, err := f.stage(nameProgress, p.encode(), true)
+	if err != nil {
+		return err
+	}
+	err = f.whileOwner(func() error { return f.fs.Rename(temporary, f.path(nameProgress)) })
+	if err == nil {
+		f.noted = p
+	}
+	return err
 }
 
 // reached returns how far compaction has come.
@@ -196,18 +233,19 @@ func (f *files) forgetExchange() error {
 }
 
 // readProgress reads the file. One that is missing or damaged says that nothing is compacted; had it named an
-// exchange that was half done, the segments would not fit together and be refused.
+// exchange that was half done, the segments would not fit together and be refused. From a damaged one, nobody
+// can tell what was purged: it might be everything.
 func (o *opening) readProgress() progress {
 	if !o.named[nameProgress] {
 		return progress{}
 	}
 	data, err := vfs.ReadFile(o.log.files.fs, o.log.files.path(nameProgress), maxProgressBytes)
 	if err != nil {
-		return progress{}
+		return progress{purged: o.state.end}
 	}
 	p, err := parseProgress(data)
 	if err != nil {
-		return progress{}
+		return progress{purged: o.state.end}
 	}
 	return p
 }
@@ -223,6 +261,8 @@ func (o *opening) readProgress() progress {
 func (o *opening) finishExchange() (*manifestEntry, error) {
 	p, f := o.readProgress(), o.log.files
 	f.noteReached(p)
+	f.noted = p
+	f.purge.raise(p.purged)
 	e := p.exchange
 	if e == nil {
 		return nil, nil

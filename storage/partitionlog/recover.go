@@ -50,6 +50,9 @@ type opening struct {
 }
 
 func (o *opening) run() error {
+	if err := o.settleRenewals(); err != nil {
+		return err
+	}
 	if err := o.log.files.claim(o.log.config.TopicID); err != nil {
 		return err
 	}

@@ -30,6 +30,14 @@ func TopicIDOf(fs vfs.FS, dir string) ([16]byte, error) {
 // is left of the files without the one that says whose they are, and the next topic of that name could not
 // tell them from its own.
 func Remove(fs vfs.FS, dir string, topicID [16]byte) error {
+	if err := removeRenewals(fs, dir); err != nil {
+		return err
+	}
+	return removeLog(fs, dir, topicID)
+}
+
+// removeLog removes the directory itself.
+func removeLog(fs vfs.FS, dir string, topicID [16]byte) error {
 	mark := crc32.Checksum(append([]byte(path.Base(dir)), topicID[:]...), castagnoli)
 	to := deletedName(dir, mark)
 	err := fs.Rename(dir, to)

@@ -1,6 +1,7 @@
 package partitionlog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,9 @@ import (
 //	ends in between        ~~~~~~~~|             the missing batches are appended
 //	ends before       ~~~|     (|)               it begins anew at the log start, as an empty log does
 //	ends behind            ~~~~~~~~~~~~~~~~~~~|  nothing is missing
+//
+// One that ends in between, but below what compaction of the other log has purged, is copied anew beside the
+// one there is (renewal.go).
 //
 // What is in a log is committed, so every part of it that arrives is right at once: it is shown to readers,
 // may get into a checkpoint, and stays if the rest never comes. Only the producer table cannot be made from a
@@ -45,10 +49,20 @@ func (l *Log) Restore(piece []byte, first bool) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
+	var err error
 	if first {
 		l.restoring = nil
+		err = l.maybeRenew(piece)
 	}
-	err := l.restore(piece, first)
+	if err == nil && l.renewing.log != nil {
+		if err = l.renewing.log.Restore(piece, first); err != nil && !errors.Is(err, ErrSource) {
+			err = l.files.fail(err)
+		}
+		return err
+	}
+	if err == nil {
+		err = l.restore(piece, first)
+	}
 	if err != nil {
 		l.restoring = nil
 		return fmt.Errorf("restore %s: %w", l.files.dir, err)
@@ -62,8 +76,8 @@ func (l *Log) restore(piece []byte, first bool) error {
 		return err
 	}
 	switch r := l.restoring; {
-	case kind == pieceHeader && first:
-		return l.beginRestore(body)
+	case isHeader(kind) && first:
+		return l.beginRestore(kind, body)
 	case first:
 		return sourceError("it begins with a piece of kind %d", kind)
 	case r == nil:
@@ -78,8 +92,8 @@ func (l *Log) restore(piece []byte, first bool) error {
 }
 
 // beginRestore takes the header.
-func (l *Log) beginRestore(body []byte) error {
-	h, err := decodeHeader(body)
+func (l *Log) beginRestore(kind byte, body []byte) error {
+	h, err := decodeHeader(kind, body)
 	if err != nil {
 		return err
 	}
@@ -95,6 +109,9 @@ func (l *Log) beginRestore(body []byte) error {
 		return sourceError("it begins at %d and leaves a gap after %d", h.from, l.end)
 	default:
 		l.reset(h.from, h.epochAt(h.from))
+	}
+	if err := l.notePurged(h.purged); err != nil {
+		return err
 	}
 	l.restoring = &restore{header: h, next: h.from}
 	return l.followStart()
@@ -246,6 +263,9 @@ func (l *Log) restoreProducers(body []byte) error {
 // Restored comes after the last piece: it takes over the producer table, makes everything durable and returns
 // the State, as the function that Capture returns does. If pieces are missing it fails with ErrSource.
 func (l *Log) Restored() (State, error) {
+	if l.renewing.log != nil {
+		return l.restoredRenewal()
+	}
 	flush, err := l.restored()
 	if err != nil {
 		return nil, err

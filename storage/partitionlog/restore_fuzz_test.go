@@ -12,20 +12,23 @@ func FuzzPieces(f *testing.F) {
 	h.epochs = epochs{{1, 5}, {4, 60}}
 	data := h.encode()
 	f.Add(data[:len(data)-4])
+	h.purged, h.anew = 60, true
+	data = h.encode()
+	f.Add(data[:len(data)-4])
 	f.Add(append(newPiece(pieceBatches, 100), batch.Build(batch.Options{LeaderEpoch: 1}, batch.Record{})...))
 	f.Add(append(newPiece(pieceProducers, 100), 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		kind, body, err := openPiece(sealed(data))
-		if err != nil || kind != pieceHeader {
+		if err != nil || !isHeader(kind) {
 			return
 		}
-		got, err := decodeHeader(body)
+		got, err := decodeHeader(kind, body)
 		if err != nil {
 			return
 		}
-		_, body, err = openPiece(got.encode())
+		kind, body, err = openPiece(got.encode())
 		must(t, err)
-		again, err := decodeHeader(body)
+		again, err := decodeHeader(kind, body)
 		if err != nil || !bytes.Equal(again.encode(), got.encode()) {
 			t.Errorf("%+v does not come back: %v", got, err)
 		}

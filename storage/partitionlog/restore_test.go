@@ -282,9 +282,9 @@ func TestUnusableSourcesChangeNothing(t *testing.T) {
 		"first batch beyond the end": func(h *header) { h.from = h.end + 1 },
 	}
 	for name, spoil := range headers {
-		_, body, err := openPiece(all[0])
+		kind, body, err := openPiece(all[0])
 		must(t, err)
-		h, err := decodeHeader(body)
+		h, err := decodeHeader(kind, body)
 		must(t, err)
 		l := openLog(t, newMem(t), smallConfig(), nil, Boot)
 		if name == "of another history" {

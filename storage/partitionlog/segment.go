@@ -31,6 +31,11 @@ type files struct {
 	exchanges uint64
 	// progress is how far compaction has come, as chronik-compaction says without an exchange; nil: nowhere.
 	progress atomic.Pointer[progress]
+	// purge is what compaction has taken that a replica which was away may lack (purge.go).
+	purge purge
+	// noting is held while chronik-compaction is written, noted is what it says.
+	noting sync.Mutex
+	noted  progress
 	// exchanged says that chronik-compaction names an exchange of segments that is over. Guarded by the lock
 	// of flushes.
 	exchanged bool

@@ -10,8 +10,11 @@ import (
 )
 
 // Have describes what this log holds, for Share of another replica's log: where it ends, since what is before
-// is the same everywhere.
+// is the same everywhere. While it is copied anew, that is where the copy ends.
 func (l *Log) Have() []byte {
+	if l.renewing.log != nil {
+		return l.renewing.log.Have()
+	}
 	h := have{topicID: l.config.TopicID, end: l.end, epoch: protocol.NoLeaderEpoch}
 	if l.end > l.start {
 		h.epoch = l.epochs.at(l.end - 1)
@@ -21,7 +24,8 @@ func (l *Log) Have() []byte {
 
 // Share notes what the log holds now and returns what reads the part of it that a replica with have lacks;
 // nil have lacks everything. It touches no file. The Source may be read at the same time as everything else
-// goes on; retention may take away what it has yet to read, and then it fails.
+// goes on; retention may take away what it has yet to read, and then it fails. Until it is closed compaction
+// leaves tombstones and markers where they are (purge.go).
 func (l *Log) Share(have []byte) (*Source, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -31,10 +35,11 @@ func (l *Log) Share(have []byte) (*Source, error) {
 	s := &Source{view: l.View(), producers: l.producers.Clone(), limit: maxPieceBytes}
 	s.header = header{
 		topicID: l.config.TopicID, start: l.start, end: l.end, producersEnd: l.producersEnd, epochs: l.epochs,
+		purged: l.files.purge.purged(),
 	}
+	s.next = l.start
 	if have == nil {
-		s.next = l.start
-		return s, nil
+		return s.hold(&l.files.purge), nil
 	}
 	h, err := decodeHave(have)
 	if err != nil {
@@ -46,8 +51,10 @@ func (l *Log) Share(have []byte) (*Source, error) {
 	if planted.ShortRange && s.header.end > h.end+1 {
 		s.header.end--
 	}
-	s.next = min(max(h.end, l.start), l.end)
-	return s, nil
+	if s.header.anew = h.end > l.start && h.end < s.header.purged; !s.header.anew {
+		s.next = min(max(h.end, l.start), l.end)
+	}
+	return s.hold(&l.files.purge), nil
 }
 
 // Source reads what one replica lacks of a log, piece by piece. It has one reader.
@@ -61,6 +68,20 @@ type Source struct {
 	begun     bool
 	table     []byte // what is left of the encoded producers
 	encoded   bool
+	purge     *purge // nil once it is closed
+	purges    uint64 // how often the log had been purged
+}
+
+// hold keeps compaction from purging until the Source is closed.
+func (s *Source) hold(p *purge) *Source {
+	p.sources.Add(1)
+	s.purge, s.purges = p, p.times.Load()
+	return s
+}
+
+// missed tells whether something was purged behind an offset after all.
+func (s *Source) missed(from protocol.Offset) bool {
+	return s.purge.times.Load() != s.purges && s.purge.purged() > from
 }
 
 // admit refuses a replica whose log is not a part of the same one. Both hold only what was committed, so
@@ -80,7 +101,8 @@ func (s *Source) admit(h have) error {
 }
 
 // Next returns the next piece, which belongs to the caller, and io.EOF after the last one. Errors:
-// ErrOffsetOutOfRange if retention was faster, a *CorruptError if a batch is damaged, a failed read.
+// ErrOffsetOutOfRange if retention was faster, errPurged if compaction was, a *CorruptError if a batch is
+// damaged, a failed read.
 func (s *Source) Next() ([]byte, error) {
 	switch {
 	case s.view == nil:
@@ -100,7 +122,12 @@ func (s *Source) Next() ([]byte, error) {
 }
 
 // Close lets go of the log.
-func (s *Source) Close() { s.view, s.producers, s.table = nil, nil, nil }
+func (s *Source) Close() {
+	if s.purge != nil {
+		s.purge.sources.Add(-1)
+	}
+	s.view, s.producers, s.table, s.purge = nil, nil, nil, nil
+}
 
 // first returns the header. The log start may lie inside the first batch, which then begins before it.
 func (s *Source) first() ([]byte, error) {
@@ -134,6 +161,9 @@ func (s *Source) batches() ([]byte, error) {
 	body := piece[len(piece) : len(piece)+int(r.Length)]
 	if _, err := r.ReadAt(body, 0); err != nil {
 		return nil, fmt.Errorf("read %s at %d: %w", r.Segment.Name(), r.Position, err)
+	}
+	if s.missed(s.next) {
+		return nil, errPurged
 	}
 	fillFrom(body, s.want)
 	whole := 0

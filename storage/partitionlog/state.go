@@ -32,11 +32,13 @@ import (
 //	open transactions       varint   number of those at the end, if the producers are behind it; else 0
 //	  producer id, first    varint, varint   in the order of the first offsets, each the difference from the
 //	                                 one before
+//	renewal                 uint8    from version 4 on: 1 or 2, the directory of a copy, see renewal.go
 //	CRC-32C                 uint32   of everything before
 //
 // Version 2 is written only while the producer table is behind the log, that is when a Restore was
-// interrupted, and version 3 only where transactions have left something to tell, so that an older program
-// can go on with the log at nearly all times.
+// interrupted, version 3 only where transactions have left something to tell, and version 4 only from when a
+// log was copied anew until its next checkpoint, so that an older program can go on with the log at nearly
+// all times.
 type State []byte
 
 // The versions of a State.
@@ -44,6 +46,7 @@ const (
 	stateVersion             = 1
 	stateVersionBehind       = 2
 	stateVersionTransactions = 3
+	stateVersionRenewal      = 4
 )
 
 // state is a decoded State.
@@ -55,6 +58,7 @@ type state struct {
 	open           openTransactions // only if producersEnd is below end
 	snapshotOffset protocol.Offset
 	epochs         epochs
+	renewal        renewal
 }
 
 // emptyState is that of a log to which nothing was ever appended.
@@ -86,12 +90,17 @@ func (s *state) encode() State {
 		data = binary.BigEndian.AppendUint32(data, a.current.abortedCRC)
 		data = s.open.encode(data)
 	}
+	if version >= stateVersionRenewal {
+		data = append(data, byte(s.renewal))
+	}
 	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
 }
 
 // version returns the first version that can tell what there is to tell.
 func (s *state) version() byte {
 	switch {
+	case s.renewal != noRenewal:
+		return stateVersionRenewal
 	case len(s.open) > 0 || s.active.current.abortedEntries > 0:
 		return stateVersionTransactions
 	case s.producersEnd < s.end:
@@ -108,7 +117,7 @@ func decodeState(data State) (state, error) {
 	if n < 1 || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) {
 		return state{}, errState
 	}
-	if data[0] < stateVersion || data[0] > stateVersionTransactions {
+	if data[0] < stateVersion || data[0] > stateVersionRenewal {
 		return state{}, fmt.Errorf("%w that this version can read: it is of version %d, written by a newer one",
 			errState, data[0])
 	}
@@ -131,6 +140,9 @@ func decodeState(data State) (state, error) {
 	if data[0] >= stateVersionTransactions {
 		a.current.abortedEntries, a.current.abortedCRC = d.count(), d.uint32()
 		s.open = d.transactions()
+	}
+	if data[0] >= stateVersionRenewal {
+		s.renewal = d.renewal()
 	}
 	if d.failed || len(d.data) > 0 || !s.sound() {
 		return state{}, errState
@@ -198,6 +210,16 @@ func (d *decoder) count() int32 {
 		return 0
 	}
 	return int32(value)
+}
+
+// renewal reads which of the two directories there may be.
+func (d *decoder) renewal() renewal {
+	value := d.unsigned()
+	if value == 0 || value > uint64(len(renewalNames)) {
+		d.failed = true
+		return noRenewal
+	}
+	return renewal(value)
 }
 
 func (d *decoder) uint32() uint32 {
