@@ -18,7 +18,7 @@
 //
 //	file header                     frame header                      record
 //	 0  magic       "CHRONWAL"       0  magic       u32 "CWF1"          0  crc       u32 of all that follows
-//	 8  version     u32, now 1       4  crc         u32 of bytes 8-64   4  length    u32 of the payload
+//	 8  version     u32, now 2       4  crc         u32 of bytes 8-64   4  length    u32 of the payload
 //	12  crc         u32 of the rest  8  incarnation u64 of the file     8  kind      u8
 //	16  sequence    u64             16  sequence    u64, one per frame  9  type      u8, of the Raft entry
 //	24  incarnation u64, random     24  durable     u64                10  zero      u16
@@ -36,9 +36,23 @@
 //	5 remove      -           -           -                                  the group is gone
 //	6 live file   -           sequence    incarnation u64, end u64           heads only
 //	7 state       -           -           see head.go                        heads only
+//	8 reference   its term    its index   see reference.go                   its data lies elsewhere
 //
 // All checksums are CRC-32C. One Append is one frame. The checksum of an entry whose end was summed before is
 // derived from that sum (sum.go) and is the same.
+//
+// Version 1 had no references. Its files are read as ever; a program that knows version 1 alone refuses those
+// of version 2.
+//
+// # Data that lies elsewhere
+//
+// An entry's data may lie in another file of the data directory, where its machine wants it in the end; the
+// log then holds a reference with its checksum (reference.go). Two promises of the caller carry that: the
+// data was durable before Append was called with it, and nobody changes it there until the entry is dropped,
+// durably. So to replay frames needs no look at other files, and a reference whose data does not match is
+// corruption, which Load reports and which concerns one group. What entries refer to counts as bytes of the
+// log wherever sizes decide something: when the next file is started, and how much a start has to apply
+// again.
 //
 // # Old bytes in reused files
 //

@@ -40,7 +40,7 @@ func (w *WAL) writeFrame(updates []Update) error {
 	}
 	e.begin(header, f.seed, w.plan.inline)
 	for i := range updates {
-		e.update(&updates[i])
+		e.update(w, &updates[i])
 	}
 	if got := e.bytes(); got != w.plan.bytes || f.end+got >= 1<<32 {
 		panic(fmt.Sprintf("BUG: got a frame of %d bytes at %d, want %d before 4 GiB",
@@ -68,7 +68,7 @@ func (e *encoder) begin(header frameHeader, seed uint32, inline int64) {
 	e.seed, e.frame = seed, uint32(header.sequence)
 }
 
-func (e *encoder) update(u *Update) {
+func (e *encoder) update(w *WAL, u *Update) {
 	if u.Remove {
 		e.record(recordHeader{kind: kindRemove, group: u.Group}, nil)
 	}
@@ -89,6 +89,11 @@ func (e *encoder) update(u *Update) {
 	for i := range u.Entries {
 		n := &u.Entries[i]
 		h := recordHeader{kind: kindEntry, typ: n.Type, group: u.Group, term: n.Term, index: n.Index}
+		if n.At != nil {
+			h.kind = kindReference
+			e.record(h, w.referenceTo(n))
+			continue
+		}
 		e.summed(h, n.Data, n.Sum)
 	}
 }

@@ -23,6 +23,7 @@ type file struct {
 	capacity              int64 // bytes allocated; the newest file only
 	end                   int64 // where the valid part ends and, in the newest file, the next frame goes
 	live                  int   // live entries in it, and those that a Reading has still to read
+	referenced            int64 // bytes outside of the log that its entries refer to
 }
 
 // spare is an allocated file whose content does not matter.

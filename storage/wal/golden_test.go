@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,18 +16,25 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files of the present format version")
 
-// TestFilesOfVersion1 opens files that version 1 wrote, a log of three files that was closed, and compares
-// what is in it with what was noted then.
-func TestFilesOfVersion1(t *testing.T) {
-	golden := filepath.Join("testdata", "v1")
-	if *rewrite {
+// TestFilesOfOlderVersions opens files that each version wrote, a log of some files that was closed, and
+// compares what is in it with what was noted then. Version 2 has references to a file elsewhere, too.
+func TestFilesOfOlderVersions(t *testing.T) {
+	for _, version := range []string{"v1", "v2"} {
+		t.Run(version, func(t *testing.T) { openGolden(t, filepath.Join("testdata", version)) })
+	}
+}
+
+func openGolden(t *testing.T, golden string) {
+	if *rewrite && filepath.Base(golden) == "v2" {
 		writeGolden(t, golden)
 	}
 	disk := vfs.NewMem()
-	if err := disk.MkdirAll(dir); err != nil {
-		t.Fatal(err)
+	for _, one := range []string{dir, path.Dir(elsewhere)} {
+		if err := disk.MkdirAll(one); err != nil {
+			t.Fatal(err)
+		}
 	}
-	names, err := filepath.Glob(filepath.Join(golden, "*.wal"))
+	names, err := filepath.Glob(filepath.Join(golden, "*.*"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("got files %v, %v", names, err)
 	}
@@ -35,7 +43,14 @@ func TestFilesOfVersion1(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := vfs.WriteFileSync(disk, dir+"/"+filepath.Base(name), data); err != nil {
+		to := path.Join(dir, filepath.Base(name))
+		switch filepath.Base(name) {
+		case path.Base(elsewhere):
+			to = elsewhere
+		case "content.txt":
+			continue
+		}
+		if err := vfs.WriteFileSync(disk, to, data); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,11 +87,12 @@ func describe(t *testing.T, w *wal.WAL) string {
 func writeGolden(t *testing.T, golden string) {
 	disk := vfs.NewMem()
 	w, _ := smallLog(t, disk, seededOptions(1))
+	write(t, w, wal.Update{Group: 77, Entries: placed(t, disk, 1, 300, 5, 700)})
 	files := map[string]string{"content.txt": describe(t, w)}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range logFiles(t, disk) {
+	for _, name := range append(logFiles(t, disk), elsewhere) {
 		data, err := vfs.ReadFile(disk, name, 1<<20)
 		if err != nil {
 			t.Fatal(err)

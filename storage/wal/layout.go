@@ -7,7 +7,7 @@ import (
 
 const (
 	fileMagic   = "CHRONWAL"
-	fileVersion = 1
+	fileVersion = 2
 	frameMagic  = 0x31465743 // "CWF1"
 
 	fileHeaderSize   = 64
@@ -33,6 +33,7 @@ const (
 	kindRemove     = 5
 	kindLiveFile   = 6
 	kindState      = 7
+	kindReference  = 8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

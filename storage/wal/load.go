@@ -34,7 +34,12 @@ type Reading struct {
 	wal   *WAL
 	state State
 	refs  []ref
-	read  int // how many of the refs
+	read  int    // how many of the refs
+	next  uint64 // index of the entry of refs[read]
+
+	// Entries whose data lies elsewhere and has still to be read, oldest first.
+	fills     []fill
+	elsewhere elsewhere
 }
 
 // Read begins to load a group. It returns nil if the log knows no such group.
@@ -43,9 +48,15 @@ func (w *WAL) Read(id GroupID) *Reading {
 	if g == nil {
 		return nil
 	}
+	return w.readFrom(g, g.checkpoint.Index+1)
+}
+
+// readFrom begins to load the entries of a group from an index on, which is above the checkpoint.
+func (w *WAL) readFrom(g *group, from uint64) *Reading {
 	r := &Reading{
-		wal: w, refs: slices.Clone(g.live()),
-		state: State{Group: id, Hard: g.hard, ConfState: g.conf, Checkpoint: g.checkpoint},
+		wal: w, refs: slices.Clone(g.live()[from-g.checkpoint.Index-1:]), next: from,
+		state:     State{Group: g.id, Hard: g.hard, ConfState: g.conf, Checkpoint: g.checkpoint},
+		elsewhere: elsewhere{fsys: w.fsys, root: w.options.Root},
 	}
 	if len(r.refs) > 0 {
 		r.state.Entries = make([]Entry, 0, len(r.refs))
@@ -61,6 +72,14 @@ func (r *Reading) Next(bytes int64) (read int64, err error) {
 		if r.wal.failed != nil {
 			return read, r.wal.failed
 		}
+		if len(r.fills) > 0 {
+			n, err := r.fill()
+			if err != nil {
+				return read, err
+			}
+			read += n
+			continue
+		}
 		span := r.refs[r.read:]
 		span = span[:spanOf(span)]
 		n, err := r.load(span)
@@ -75,7 +94,7 @@ func (r *Reading) Next(bytes int64) (read int64, err error) {
 }
 
 // Done tells whether everything has been read.
-func (r *Reading) Done() bool { return r.read == len(r.refs) }
+func (r *Reading) Done() bool { return r.read == len(r.refs) && len(r.fills) == 0 }
 
 // State returns what was read; it is whole once there is nothing left.
 func (r *Reading) State() State { return r.state }
@@ -83,7 +102,8 @@ func (r *Reading) State() State { return r.state }
 // Close lets go of the files. It may be called again.
 func (r *Reading) Close() {
 	r.wal.unpin(r.refs[r.read:])
-	r.read = len(r.refs)
+	r.read, r.fills = len(r.refs), nil
+	r.elsewhere.close()
 }
 
 // spanOf returns how many of the first refs are read in one go: those that lie in one file, close enough
@@ -113,14 +133,19 @@ func (r *Reading) load(span []ref) (int64, error) {
 		return 0, fmt.Errorf("read %s at %d: %w", f.path, start, err)
 	}
 	for _, one := range span {
-		index := r.state.Checkpoint.Index + 1 + uint64(len(r.state.Entries))
+		index := r.next
 		h, payload, ok := decodeRecord(b[int64(one.position)-start:], f.seed)
-		if !ok || h.kind != kindEntry || h.group != id || h.index != index || h.length != one.length {
+		if !ok || !isEntry(h.kind) || h.group != id || h.index != index || h.length != one.length {
 			return 0, f.corrupt(int64(one.position), "entry %d of group %d is damaged", index, id)
 		}
-		payload = payload[:len(payload):len(payload)] // nobody may append into the next record
-		entry := Entry{Term: h.term, Index: h.index, Type: h.typ, Data: payload}
+		entry := Entry{Term: h.term, Index: h.index, Type: h.typ}
+		if h.kind == kindEntry {
+			entry.Data = payload[:len(payload):len(payload)] // nobody may append into the next record
+		} else if ok = r.fillLater(payload); !ok {
+			return 0, f.corrupt(int64(one.position), "entry %d of group %d refers to what cannot be", index, id)
+		}
 		r.state.Entries = append(r.state.Entries, entry)
+		r.next++
 	}
 	return int64(len(b)), nil
 }

@@ -15,7 +15,7 @@ func Open(fsys vfs.FS, dir string, o Options) (*WAL, error) {
 	w := &WAL{
 		fsys:    fsys,
 		dir:     dir,
-		options: o.withDefaults(),
+		options: o.withDefaults(dir),
 		groups:  map[GroupID]*group{},
 		files:   map[uint32]*file{},
 	}
@@ -242,7 +242,8 @@ func (r *recovery) collect(l liveFile) error {
 
 func (r *recovery) fill(f *file, rec record) {
 	s := r.slots[rec.group]
-	if rec.kind != kindEntry || s == nil {
+	f.referenced += rec.referenced()
+	if !isEntry(rec.kind) || s == nil {
 		return
 	}
 	i := rec.index - s.group.checkpoint.Index - 1
@@ -307,7 +308,7 @@ func (r *recovery) apply(rec record) error {
 	}
 	g := w.group(rec.group)
 	switch rec.kind {
-	case kindEntry:
+	case kindEntry, kindReference:
 		if rec.index <= g.checkpoint.Index || rec.index > g.last()+1 {
 			return r.newest.corrupt(rec.position, "entry %d of group %d follows %d",
 				rec.index, g.id, g.last())
@@ -315,6 +316,7 @@ func (r *recovery) apply(rec record) error {
 		w.unpin(g.dropFrom(rec.index))
 		g.add(rec.term, ref{uint32(r.newest.sequence), uint32(rec.position), rec.length})
 		r.newest.live++
+		r.newest.referenced += rec.referenced()
 	case kindHardState:
 		if rec.length != voteSize {
 			return r.newest.corrupt(rec.position, "bad hard state")

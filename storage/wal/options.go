@@ -3,6 +3,7 @@ package wal
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"path"
 )
 
 // Options tune a log. The zero value is right for production.
@@ -16,6 +17,9 @@ type Options struct {
 	Spares int
 	// KeepSpares is how many files that became free are kept for reuse. 0 means 8.
 	KeepSpares int
+	// Root is the directory that the files lie in to which entries may refer; "" means the one that holds the
+	// log's directory. Their names are kept from there on, so that a data directory may be moved.
+	Root string
 	// Incarnation returns the random number that tells the lives of a file apart. nil means crypto/rand;
 	// tests pass a seeded one.
 	Incarnation func() uint64
@@ -25,7 +29,10 @@ type Options struct {
 // bits.
 const maxFileBytes = 1 << 30
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults(dir string) Options {
+	if o.Root == "" {
+		o.Root = path.Dir(dir)
+	}
 	if o.FileBytes == 0 {
 		o.FileBytes = 64 << 20
 	}

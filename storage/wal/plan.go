@@ -10,6 +10,8 @@ type plan struct {
 	inline  int64               // of headers and small payloads, which are copied together
 	records uint32
 	entries int
+
+	referenced int64 // bytes outside of the log that entries refer to
 }
 
 // planned is what decides which entries and checkpoints may follow.
@@ -62,7 +64,7 @@ func (p *plan) add(w *WAL, updates []Update, i int) string {
 		}
 	}
 	if len(u.Entries) > 0 {
-		if reason := p.addEntries(u.Entries, state); reason != "" {
+		if reason := p.addEntries(w, u.Entries, state); reason != "" {
 			return reason
 		}
 		state.last = u.Entries[len(u.Entries)-1].Index
@@ -113,7 +115,7 @@ func plannedTerm(w *WAL, before []Update, id GroupID, index uint64) uint64 {
 	return w.groups[id].term(index)
 }
 
-func (p *plan) addEntries(entries []Entry, state planned) string {
+func (p *plan) addEntries(w *WAL, entries []Entry, state planned) string {
 	first := entries[0].Index
 	if first <= state.checkpoint {
 		return fmt.Sprintf("entry %d is already covered by checkpoint %d", first, state.checkpoint)
@@ -132,7 +134,14 @@ func (p *plan) addEntries(entries []Entry, state planned) string {
 		if int64(e.Sum.Bytes) > int64(len(e.Data)) {
 			return fmt.Sprintf("entry %d has %d bytes, and a sum of %d", e.Index, len(e.Data), e.Sum.Bytes)
 		}
-		p.record(len(e.Data))
+		size := w.payloadBytes(e)
+		if e.At != nil {
+			if size == referenceFixed || size > maxReference {
+				return fmt.Sprintf("entry %d lies in %q, not below %q", e.Index, e.At.File, w.options.Root)
+			}
+			p.referenced += int64(len(e.Data))
+		}
+		p.record(size)
 	}
 	p.entries += len(entries)
 	return ""

@@ -24,9 +24,10 @@ import (
 // The second is kept by taking the spare, or allocating a file, before the frame is written.
 
 // makeRoom starts a new file if a frame of this many bytes does not fit in the current one, and keeps the
-// rule.
-func (w *WAL) makeRoom(bytes int64, entries bool) error {
-	fits := w.fits(bytes)
+// rule. What entries refer to counts as if it were in the file: the files measure how much there is to apply
+// again after a crash, and how much of it lies where does not matter for that.
+func (w *WAL) makeRoom(bytes, referenced int64, entries bool) error {
+	fits := w.fits(bytes) && !w.spent(bytes+referenced)
 	if entries {
 		if err := w.admit(fits); err != nil {
 			return err
@@ -40,6 +41,12 @@ func (w *WAL) makeRoom(bytes int64, entries bool) error {
 
 func (w *WAL) fits(bytes int64) bool {
 	return alignUp(w.current.end+bytes, pageSize) <= w.current.capacity
+}
+
+// spent tells whether the current file, with what its entries refer to, stands for as much as a file may.
+func (w *WAL) spent(bytes int64) bool {
+	f := w.current
+	return f.referenced > 0 && f.end+f.referenced+bytes > max(f.capacity, w.options.FileBytes)
 }
 
 // admit checks the rule for entries, and allocates files if that is what it takes.

@@ -4,7 +4,7 @@ import "slices"
 
 // Stats describes a log for those who decide about checkpoints and room.
 type Stats struct {
-	LiveBytes int64 // valid bytes of all files that are needed, heads included
+	LiveBytes int64 // valid bytes of all files that are needed, heads and what they refer to included
 	Written   int64 // bytes of frames since Open
 	Files     int   // files that are needed, the current one included
 	Dead      int   // files that become spares when the next one is started
@@ -18,7 +18,7 @@ func (w *WAL) Stats() Stats {
 	s := Stats{Written: w.written, Spares: len(w.spares), Dead: w.dead(), Groups: len(w.groups)}
 	for _, f := range w.files {
 		if f.live > 0 || f == w.current {
-			s.LiveBytes += f.end
+			s.LiveBytes += f.end + f.referenced
 			s.Files++
 		}
 	}
@@ -35,14 +35,14 @@ func (w *WAL) Pins(keep int64) []GroupID {
 	live := w.liveFiles()
 	total := int64(0)
 	for _, f := range live {
-		total += f.end
+		total += f.end + f.referenced
 	}
 	var through uint64
 	for _, f := range live {
 		if total <= keep {
 			break
 		}
-		total -= f.end
+		total -= f.end + f.referenced
 		through = f.sequence
 	}
 	return w.pinsUpTo(through)

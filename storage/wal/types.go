@@ -9,6 +9,9 @@ type Entry struct {
 	Type        uint8
 	Data        []byte
 	Sum         Sum // of the end of Data; only Append looks at it
+	// At says that Data lies there, durable, so that the log only refers to it. Nobody may change it there until
+	// the entry is dropped. nil: the log holds Data itself.
+	At *Location
 }
 
 // HardState is what Raft must remember of its votes and of the commit index.

@@ -41,7 +41,7 @@ func (w *WAL) Append(updates []Update) error {
 	if err := w.plan.make(w, updates); err != nil {
 		return err
 	}
-	if err := w.makeRoom(w.plan.bytes, w.plan.entries > 0); err != nil {
+	if err := w.makeRoom(w.plan.bytes, w.plan.referenced, w.plan.entries > 0); err != nil {
 		return err
 	}
 	position := w.current.end
@@ -152,8 +152,12 @@ func (w *WAL) indexEntries(g *group, entries []Entry, at int64) int64 {
 	w.unpin(g.dropFrom(entries[0].Index))
 	for i := range entries {
 		e := &entries[i]
-		g.add(e.Term, ref{uint32(w.current.sequence), uint32(at), uint32(len(e.Data))})
-		at += recordHeaderSize + int64(len(e.Data))
+		size := w.payloadBytes(e)
+		g.add(e.Term, ref{uint32(w.current.sequence), uint32(at), uint32(size)})
+		at += recordHeaderSize + int64(size)
+		if e.At != nil {
+			w.current.referenced += int64(len(e.Data))
+		}
 	}
 	w.current.live += len(entries)
 	return at
