@@ -25,6 +25,10 @@ type Config struct {
 	Log     zerolog.Logger
 	WAL     *wal.WAL
 	Metrics prometheus.Registerer // nil: counted, but shown to nobody
+
+	// PlaceBytes is how much of large entries a group must have in a round for its Placer to write them
+	// elsewhere than to the log, which costs a sync of another file; 0 means 64 KiB, negative never.
+	PlaceBytes int64
 }
 
 // Spec says how to make the actor.
@@ -46,6 +50,7 @@ type walActor struct {
 
 	batch    batch
 	loads    loads
+	placing  placing
 	refused  map[wal.GroupID]error // groups that must Load before they append again
 	listener []kit.Address
 	sequence uint64 // of the current file when the listeners were told last
@@ -58,6 +63,7 @@ func newActor(c Config) *walActor {
 		metrics: newMetrics(c.Metrics),
 		stall:   newStallWatch(c.Log),
 		refused: map[wal.GroupID]error{},
+		placing: newPlacing(c.PlaceBytes),
 	}
 }
 
@@ -96,6 +102,8 @@ func (a *walActor) onBatch(c *kit.Context, b kit.Batch) {
 			a.onLoad(m)
 		case readOn:
 			a.loads.readOn()
+		case Embed:
+			a.onEmbed(c, m)
 		case Pins:
 			a.onPins(m)
 		case Release:
@@ -155,6 +163,10 @@ func (a *walActor) commit(c *kit.Context) {
 func (a *walActor) write(c *kit.Context) {
 	a.stall.begin()
 	defer a.stall.end()
+	if err := a.placing.place(&a.batch); err != nil {
+		a.fail(c, err)
+		return
+	}
 	for a.batch.open > 0 {
 		err := a.wal.Append(a.batch.updates())
 		if err == nil {
@@ -176,7 +188,8 @@ func (a *walActor) write(c *kit.Context) {
 func (a *walActor) sync(c *kit.Context) {
 	begun := c.Now()
 	err := a.wal.Sync()
-	a.metrics.synced(c.Now().Sub(begun), a.batch.open, a.batch.bytes)
+	a.metrics.synced(c.Now().Sub(begun), a.batch.open, a.batch.bytes-a.placing.bytes)
+	a.metrics.placed.Add(float64(a.placing.bytes))
 	if err != nil {
 		a.fail(c, err)
 	}

@@ -9,12 +9,21 @@
 //	Loses     nothing that was answered; what was not is refused with kit.ErrStopped
 //	Mailbox   batched: one turn takes all that waits
 //	Blocks    on disk
-//	Receives  Append, Load (groups), Pins, Release, Subscribe (janitor), readOn (itself)
-//	Sends     Appended, Loaded, Pinned, Released (askers), Grown (subscribers), Failed (parent)
+//	Receives  Append, Load, Embed (groups), Pins, Release, Subscribe (janitor), readOn (itself)
+//	Sends     Appended, Loaded, Embedded, Pinned, Released (askers), Grown (subscribers), Failed (parent)
 //
 // A turn encodes all appends of the mailbox into one frame, writes it with one system call, syncs once, and
 // then answers all in the order in which they came. Very large turns are split, so that a frame stays
 // smaller than a file.
+//
+// # What is written once
+//
+// Large entries of a group that has a Placer, and enough of them in the turn to be worth the sync of another
+// file, do not go through the log: the Placer writes their data to where the group's machine will want it,
+// that is synced, and only then the frame is written, which refers to it (place.go). A group with less, and
+// all others, have their entries in the frame; both kinds come in any order.
+//
+// Embed takes data back into the log whose place is needed for something else.
 //
 // Load has its place in the order of the mailbox: it sees everything that was appended before it, durable,
 // and nothing of what comes later. That makes it the barrier at which a group that is rebuilt picks up its

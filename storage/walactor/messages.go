@@ -14,6 +14,9 @@ type Append struct {
 	Update  wal.Update
 	ReplyTo kit.Address
 	Token   uint64 // comes back in the answer
+	// Placer is that of the group, nil if it has none; Inline says that it may write nothing now.
+	Placer Placer
+	Inline bool
 }
 
 // Refuse implements kit.Refusable.

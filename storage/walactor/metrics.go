@@ -13,6 +13,7 @@ type metrics struct {
 	syncSeconds prometheus.Histogram
 	commitSize  prometheus.Histogram
 	bytes       prometheus.Counter
+	placed      prometheus.Counter
 	live        prometheus.Gauge
 	files       prometheus.Gauge
 	spares      prometheus.Gauge
@@ -31,12 +32,15 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 14)}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "chronik_wal_bytes_total", Help: "Bytes appended to the write-ahead log."}),
+		placed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "chronik_wal_placed_bytes_total",
+			Help: "Bytes that went straight to their segment, so that the log only refers to them."}),
 		live:   gauge("chronik_wal_live_bytes", "Bytes of the log that a start would have to read."),
 		files:  gauge("chronik_wal_files", "Files of the write-ahead log that are needed."),
 		spares: gauge("chronik_wal_spare_files", "Preallocated files that wait to be used."),
 	}
 	if registerer != nil {
-		registerer.MustRegister(m.syncSeconds, m.commitSize, m.bytes, m.live, m.files, m.spares)
+		registerer.MustRegister(m.syncSeconds, m.commitSize, m.bytes, m.placed, m.live, m.files, m.spares)
 	}
 	return m
 }
