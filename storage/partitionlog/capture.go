@@ -191,10 +191,10 @@ func (c *segmentCapture) flush() error {
 		if err != nil {
 			return err
 		}
-		err = h.file.Sync()
+		err = s.sync(h)
 		h.release()
 		if err != nil {
-			return fmt.Errorf("sync %s: %w", s.Name(), err)
+			return err
 		}
 		s.logDurable.Store(c.size)
 	}
@@ -274,6 +274,8 @@ func (s *Segment) openIndex(name string) (vfs.File, error) {
 
 // syncNames makes the names in the directory durable, and the first time the directory's own.
 func (f *files) syncNames() error {
+	f.naming.Lock()
+	defer f.naming.Unlock()
 	named := f.named.Load()
 	if named != f.namesSynced.Load() {
 		if err := f.fs.SyncDir(f.dir); err != nil {

@@ -5,6 +5,7 @@ package partitionlog
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.placer.detach(l)
 	l.files.disown(false)
 	l.closed = true
 	l.giveUpRenewal()
@@ -21,6 +22,7 @@ func (l *Log) Close() error {
 func (l *Log) Delete() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.placer.detach(l)
 	l.files.disown(true)
 	l.closed = true
 	l.giveUpRenewal()

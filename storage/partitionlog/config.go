@@ -46,6 +46,9 @@ type Config struct {
 	// Handles bounds the open files and loaded indexes of all logs that share it; nil gives the log one of
 	// its own.
 	Handles *HandleCache
+	// Placer is the one that is told of what enters the write-ahead log; nil gives the log one of its own, to
+	// which nobody tells anything.
+	Placer *Placer
 }
 
 // Defaults of Kafka 4.

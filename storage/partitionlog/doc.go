@@ -1,9 +1,9 @@
 // Package partitionlog is the log of one partition replica on disk: record batches in Kafka's own files, with
 // the indexes, the leader-epoch history and the producer table that belong to them.
 //
-// It holds committed batches only. What is not committed yet lives in the write-ahead log, so nothing here
-// is ever cut off because a leader changed, the end of the log is the high watermark, and a crash loses
-// nothing that cannot be applied again.
+// It shows committed batches only: the end of the log is the high watermark, and nothing before it is ever
+// cut off because a leader changed. What is not committed yet lives in the write-ahead log, so a crash loses
+// nothing that cannot be applied again; some of it lies here already, beyond the end, see below.
 //
 // # Files
 //
@@ -35,6 +35,7 @@
 // # Who does what
 //
 //	Log    one owner (the applier): appends, moves the log start, captures
+//	Placer the write-ahead log's owner: writes large batches ahead, see below
 //	View   anybody: an immutable picture of the log, published after every change
 //	flush  the janitor: returned by Capture, makes the captured state durable
 //	Compaction
@@ -94,6 +95,45 @@
 // Repeat, which skips what is there. How a log begins anew that ends before the other one's start, and why
 // all of this may stop at any moment, is told in restore.go.
 //
+// # Batches in place before they are committed
+//
+// A large batch is written once. The turn that makes entries durable has the Placer write it to the active
+// segment, at the position at which it will stand if everything before it is committed, and the write-ahead
+// log refers to it there. When the owner appends it, it is in place, and only what is known of the log
+// changes: view, indexes, producers.
+//
+//	view     | what readers see, to the high watermark |
+//	segment  | appended .............................. | gap | placed | placed | gap | placed | left over
+//
+// The design has segments hold what is committed and nothing else, which means to write each record twice;
+// tests/bench/README.md has what that costs. What the rule was for is kept otherwise: reads need no
+// coordination, nothing that was ever shown is cut off or written over, and closed segments hold what is
+// committed, to the byte.
+//
+// A gap is for batches that the write-ahead log holds itself; they are written when they are appended. What
+// follows from all that:
+//
+//	readers           never see it: a view ends at the high watermark, whatever the file holds
+//	another leader    replaces pending batches. Until the round that does so is durable nothing is written
+//	                  over the old ones, so those that come in their stead go into the log itself (Placer.drop)
+//	a new segment     begins only with a batch that is committed. Nothing is placed behind one that may begin
+//	                  one, and no segment ends before one that is placed (Placer.decide). What is left over
+//	                  beyond the end is cut off when it is closed
+//	a State           tells of what is appended. Indexes, producers and epochs know of nothing else
+//	Boot              cuts back to the State, but not what the write-ahead log refers to, and keeps the
+//	                  segments in which that lies; they begin where they did before
+//	Rebuild           finds in place what was, and writes the rest to the same places
+//	files of the log  are needed until a checkpoint covers their entries, as ever; then the segment is synced
+//	compaction and    touch what lies below a checkpoint, to which nothing refers any more
+//	retention
+//	copying           from another replica writes where placed batches lie. Before, the write-ahead log takes
+//	                  them in (wal.Embed), and until it is over nothing is placed. A piece that comes while
+//	                  something is placed is refused
+//	a failed write    leaves the batch to the log; a failed sync stops the node, as that of the log does
+//
+// The position of a batch is known only while all before it is (Placer.open). Where it is not, after a start,
+// a command or a new segment, batches go into the log until the owner has come that far.
+//
 // # What can be believed
 //
 // The CRC of a batch covers neither its base offset and epoch nor its length. Bytes that this process did
@@ -108,6 +148,6 @@
 // nothing. It does not decide when to delete; View.Expired says what retention would, and the caller makes
 // that a command that all replicas apply. It does not repair damaged batches: another replica has them.
 //
-// It imports protocol, protocol/batch and storage/vfs. The partition's machine and the readers of the request
-// packages may import it.
+// It imports protocol, protocol/batch, storage/vfs and the types of storage/wal. The partition's machine and
+// the readers of the request packages may import it.
 package partitionlog

@@ -50,6 +50,7 @@ type Log struct {
 	restoring     *restore // nil while no Restore is under way
 	renewing      renewing // if it is a copy of the log that a Restore fills
 	buffers       [][]byte // reused by Append
+	placer        *Placer
 }
 
 // View returns the latest published view. It may be called from any goroutine.
@@ -89,10 +90,11 @@ func (l *Log) Reconfigure(c Config) error {
 		return err
 	}
 	c = c.withDefaults()
-	c.TopicID, c.Handles = l.config.TopicID, l.config.Handles
+	c.TopicID, c.Handles, c.Placer = l.config.TopicID, l.config.Handles, l.config.Placer
 	l.config = c
 	l.producers.limit = c.MaxProducers
 	l.files.indexInterval.Store(int64(c.IndexIntervalBytes))
+	l.placer.follow(l)
 	if l.renewing.log != nil {
 		return l.renewing.log.Reconfigure(c)
 	}
@@ -119,6 +121,7 @@ func (l *Log) publish() {
 		current: &l.view,
 	}
 	l.view.Store(v)
+	l.placer.follow(l)
 }
 
 // last returns the active segment.
@@ -160,14 +163,31 @@ func (l *Log) append(batches []batch.Batch, copied bool) error {
 	return nil
 }
 
-// appendRun writes the batches that go to the active segment, one at least, and returns how many.
+// appendRun writes the batches that go to the active segment, one at least, except those that are in place,
+// and returns how many they were.
 func (l *Log) appendRun(batches []batch.Batch, copied bool) (int, error) {
-	at := l.active.size
+	at := l.active.size // of the first buffer
 	n := 0
 	for n < len(batches) && (n == 0 || !l.shouldRoll(batches[n])) {
+		inPlace := l.placer.inPlace(batches[n], l.active.base, l.active.size)
 		l.take(batches[n], copied)
-		l.buffers = append(l.buffers, batches[n])
+		if inPlace {
+			if err := l.write(at); err != nil {
+				return 0, err
+			}
+			at = l.active.size
+		} else {
+			l.buffers = append(l.buffers, batches[n])
+		}
 		n++
+	}
+	return n, l.write(at)
+}
+
+// write writes the buffers to the active segment and empties them.
+func (l *Log) write(at SegmentPosition) error {
+	if len(l.buffers) == 0 {
+		return nil
 	}
 	h, err := l.last().acquireForAppend()
 	if err == nil {
@@ -177,9 +197,9 @@ func (l *Log) appendRun(batches []batch.Batch, copied bool) (int, error) {
 	clear(l.buffers)
 	l.buffers = l.buffers[:0]
 	if err != nil {
-		return 0, fmt.Errorf("append to %s at %d: %w", l.last().Name(), at, err)
+		return fmt.Errorf("append to %s at %d: %w", l.last().Name(), at, err)
 	}
-	return n, nil
+	return nil
 }
 
 // take adds a batch to everything that is known of the log beside its bytes. A copied one says nothing of
@@ -244,6 +264,11 @@ func (l *Log) shouldRoll(b batch.Batch) bool {
 	if a.size == 0 {
 		return false
 	}
+	return l.placer.decide(b, func() bool { return l.wantsRoll(b) })
+}
+
+func (l *Log) wantsRoll(b batch.Batch) bool {
+	a := &l.active
 	if a.size+int64(len(b)) > maxSegmentBytes || !a.fits(b.LastOffset()) {
 		return true
 	}
@@ -257,10 +282,12 @@ func (l *Log) shouldRoll(b batch.Batch) bool {
 // roll closes the active segment, which is not empty, and begins an empty one at the end of the log. Its
 // file is made by the first append.
 func (l *Log) roll() error {
-	if err := l.replay.trim(l); err != nil {
-		return err
-	}
 	s, a := l.last(), &l.active
+	if repeated := l.replay.pass(l); !repeated {
+		if err := s.cutTo(a.size); err != nil {
+			return err
+		}
+	}
 	a.maybeAddTime()
 	s.pinIndex(a.indexes, a.current)
 	s.info.Store(&sealedInfo{
@@ -271,6 +298,7 @@ func (l *Log) roll() error {
 	l.segments = append(l.segments[:len(l.segments):len(l.segments)], newSegment(l.files, l.end))
 	l.active = newIndexBuilder(l.end)
 	l.tail = nil
+	l.placer.follow(l)
 	return nil
 }
 
@@ -302,24 +330,15 @@ func (r *replay) over(l *Log) bool {
 	return r.size <= l.active.size
 }
 
-// trim is called before the active segment is closed. Beyond the bytes that were written again there may be
-// the rest of a write that failed; nobody was ever shown it.
-func (r *replay) trim(l *Log) error {
-	if len(r.bases) > 0 {
-		if r.bases[0] == l.end {
-			r.bases = r.bases[1:]
-		}
-		return nil
-	}
-	if r.size <= l.active.size {
+// pass is called when the active segment is closed, and tells whether there are others behind it already.
+// Then readers of an older view may have seen more of this one, if the log began anew in between.
+func (r *replay) pass(l *Log) (repeated bool) {
+	if len(r.bases) == 0 {
 		r.size = 0
-		return nil
+		return false
 	}
-	r.size = 0
-	h, err := l.last().acquireForAppend()
-	if err != nil {
-		return err
+	if r.bases[0] == l.end {
+		r.bases = r.bases[1:]
 	}
-	defer h.release()
-	return h.file.Truncate(l.active.size)
+	return true
 }

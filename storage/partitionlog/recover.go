@@ -23,6 +23,9 @@ func Open(fs vfs.FS, dir string, c Config, from State, how Mode) (*Log, error) {
 	if c.Handles == nil {
 		c.Handles = NewHandleCache(0, 0)
 	}
+	if c.Placer == nil {
+		c.Placer = NewPlacer(nil)
+	}
 	o := opening{how: how, state: emptyState(), fresh: from == nil}
 	if from != nil {
 		var err error
@@ -30,7 +33,7 @@ func Open(fs vfs.FS, dir string, c Config, from State, how Mode) (*Log, error) {
 			return nil, fmt.Errorf("open %s: %w", dir, err)
 		}
 	}
-	o.log = &Log{files: &files{fs: fs, dir: dir, handles: c.Handles}, config: c}
+	o.log = &Log{files: &files{fs: fs, dir: dir, handles: c.Handles}, config: c, placer: c.Placer}
 	o.log.files.indexInterval.Store(int64(c.IndexIntervalBytes))
 	o.log.files.own()
 	if err := o.run(); err != nil {
@@ -81,6 +84,7 @@ func (o *opening) run() error {
 		l.open = l.producers.open
 	}
 	l.checkpointed = o.state.active.base
+	l.placer.attach(l)
 	l.publish()
 	return nil
 }
@@ -239,7 +243,8 @@ func (o *opening) openActive() error {
 	l.active = *active
 	s := newSegment(l.files, active.base)
 	l.segments = append(l.segments, s)
-	if active.size == 0 {
+	kept := max(active.size, l.placer.loaded[active.base])
+	if kept == 0 {
 		return nil
 	}
 	file, err := l.files.fs.Stat(s.Name())
@@ -249,8 +254,8 @@ func (o *opening) openActive() error {
 	if err != nil {
 		return err
 	}
-	if file.Size < active.size {
-		return s.corrupt(file.Size, "the file has %d bytes, want %d", file.Size, active.size)
+	if file.Size < kept {
+		return s.corrupt(file.Size, "the file has %d bytes, want %d", file.Size, kept)
 	}
 	s.checked.limit = active.size
 	s.logDurable.Store(active.size)
@@ -258,14 +263,15 @@ func (o *opening) openActive() error {
 	if o.how == Rebuild {
 		return nil
 	}
-	return o.cutActive(s, file.Size)
+	return o.cutActive(s, file.Size, kept)
 }
 
-// cutActive cuts the files of the active segment back to the state.
-func (o *opening) cutActive(s *Segment, size SegmentPosition) error {
+// cutActive cuts the files of the active segment back to the state, and to what the write-ahead log refers
+// to.
+func (o *opening) cutActive(s *Segment, size, kept SegmentPosition) error {
 	offsets, times, aborted := o.state.active.current.bytes()
-	if size > o.state.active.size {
-		if err := o.cut(s.Name(), o.state.active.size); err != nil {
+	if size > kept {
+		if err := o.cut(s.Name(), kept); err != nil {
 			return err
 		}
 	}
@@ -330,6 +336,9 @@ func (o *opening) isStray(name string) bool {
 		return offset != o.state.snapshotOffset
 	}
 	active := &o.state.active
+	if suffix == suffixLog && o.log.placer.loaded[offset] > 0 {
+		return offset < o.state.first
+	}
 	return offset < o.state.first || offset > active.base || (offset == active.base && active.size == 0)
 }
 

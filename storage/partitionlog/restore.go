@@ -61,11 +61,38 @@ func (l *Log) Restore(piece []byte, first bool) error {
 		return err
 	}
 	if err == nil {
-		err = l.restore(piece, first)
+		err = l.restoreHere(piece, first)
 	}
 	if err != nil {
 		l.restoring = nil
 		return fmt.Errorf("restore %s: %w", l.files.dir, err)
+	}
+	return nil
+}
+
+// restoreHere takes a piece for this log itself.
+func (l *Log) restoreHere(piece []byte, first bool) error {
+	if !l.placer.suspend() {
+		// What was asked for before the log took in all that it refers to, and comes after that.
+		return sourceError("its place is taken by what is not applied")
+	}
+	defer l.placer.resume()
+	if err := l.clearBegun(); err != nil {
+		return l.files.fail(err)
+	}
+	return l.restore(piece, first)
+}
+
+// clearBegun removes the segments that a Boot kept because the write-ahead log referred to them. It does not
+// any more, and what is copied may begin others. After a Rebuild they belong to the replay.
+func (l *Log) clearBegun() error {
+	for _, base := range l.placer.takeBegins() {
+		if base <= l.active.base || slices.Contains(l.replay.bases, base) {
+			continue
+		}
+		if err := removeSegmentFiles(l.files, base); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func (l *Log) advanceStart(start protocol.Offset) error {
 	if start <= l.start {
 		return nil
 	}
-	if start == l.end && l.active.size > 0 && l.replay.over(l) {
+	if start == l.end && l.active.size > 0 && l.replay.over(l) && l.placer.suspend() {
+		defer l.placer.resume()
 		if err := l.load(); err != nil {
 			return l.files.fail(err)
 		}

@@ -1,6 +1,7 @@
 package partitionlog
 
 import (
+	"fmt"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type files struct {
 	named, namesSynced atomic.Uint64
 	// parentSynced says that the directory's own name is durable.
 	parentSynced atomic.Bool
+	// naming is held while names are made durable.
+	naming sync.Mutex
 	// manifestWanted counts reasons to write the manifest; manifestWritten is the count it was written at.
 	manifestWanted, manifestWritten atomic.Uint64
 	// exchanges is how many exchanges of segments there have been on the directory, up to the last of this Log.
@@ -86,6 +89,9 @@ type Segment struct {
 	index   atomic.Pointer[loadedIndex]
 	loading sync.Mutex // one goroutine at a time loads the index
 	checked verifier
+
+	syncing    sync.Mutex
+	syncFailed error // the first failed sync; guarded by syncing
 
 	// What is known to be durable, in bytes. Only flushes write it.
 	logDurable, offsetsDurable, timesDurable, abortedDurable atomic.Int64
@@ -198,6 +204,39 @@ func (s *Segment) openFile(create bool) (vfs.File, error) {
 		s.files.named.Add(1)
 	}
 	return file, err
+}
+
+// cutTo cuts off what lies beyond the end of a segment that is about to be closed: batches that were placed
+// there and taken back, or the rest of a write that failed. Nobody was ever shown it. It is durable at once:
+// should the manifest be lost, the size of the file is believed.
+func (s *Segment) cutTo(end SegmentPosition) error {
+	h, err := s.acquireForAppend()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if size, err := h.file.Size(); err != nil || size <= end {
+		return err
+	}
+	if err := h.file.Truncate(end); err != nil {
+		return err
+	}
+	return s.sync(h)
+}
+
+// sync makes what was written to the log file durable. Flushes and the Placer both call it, and the kernel
+// tells of bytes that it could not write only once: to whoever asked first. The other one asks while the
+// first is still about to say so, or later, and must not take what he hears then for success.
+func (s *Segment) sync(h *handle) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	if s.syncFailed != nil {
+		return s.syncFailed
+	}
+	if err := h.file.Sync(); err != nil {
+		s.syncFailed = fmt.Errorf("sync %s: %w", s.Name(), err)
+	}
+	return s.syncFailed
 }
 
 // closeFile lets go of the file; it closes when the last reader is done with it.

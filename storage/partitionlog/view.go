@@ -45,7 +45,7 @@ func (v *View) newer(err error) *View {
 // Start returns the log start offset: records below it are deleted.
 func (v *View) Start() protocol.Offset { return v.start }
 
-// End returns the offset after the last record. It is the high watermark: segments hold only what is
+// End returns the offset after the last record. It is the high watermark: views show only what is
 // committed.
 func (v *View) End() protocol.Offset { return v.end }
 
