@@ -182,7 +182,8 @@ func (h *host) spawn(c *kit.Context, u *unit, rebuilt bool) {
 	spec := group.Spec(group.Config{
 		Group: u.spec.Group, Name: u.spec.Name, Replica: u.spec.Replica, Voters: u.spec.Voters,
 		Incarnation: u.incarnation, Open: u.spec.Open, Rebuild: rebuilt, Events: u.spec.Events,
-		WAL: h.config.WAL, Janitor: h.config.Janitor, Links: h.links(), Status: u.status,
+		Place: u.spec.Place,
+		WAL:   h.config.WAL, Janitor: h.config.Janitor, Links: h.links(), Status: u.status,
 		NodeOf: h.config.NodeOf, Alive: h.alive, Fetch: h.fetch(), Pull: h.pull(),
 		Slots: h.network.slots, Tails: h.tails, Wanted: u.wanted,
 	})

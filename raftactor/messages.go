@@ -9,6 +9,7 @@ import (
 	"github.com/chronik-go/chronik/raftactor/applier"
 	"github.com/chronik-go/chronik/raftactor/group"
 	"github.com/chronik-go/chronik/storage/wal"
+	"github.com/chronik-go/chronik/storage/walactor"
 )
 
 // Spec describes a replica of a Raft group on this node.
@@ -23,6 +24,8 @@ type Spec struct {
 	Preferred uint64
 	// Open opens the machine. It runs in the applier's turn, and again whenever the unit is rebuilt.
 	Open applier.Open
+	// Place, if it is not nil, is group.Config.Place.
+	Place func(loaded []wal.Entry) walactor.Placer
 	// Events gets group.LeaderChanged and Offline.
 	Events kit.Address
 }

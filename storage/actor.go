@@ -34,6 +34,7 @@ type Config struct {
 
 	WALFileBytes    int64
 	CheckpointBytes int64
+	PlaceBytes      int64         // see walactor.Config
 	ReserveBytes    int64         // free room below which janitor.Space is Low; 0: never
 	Incarnation     func() uint64 // see wal.Options; for tests
 }
@@ -108,7 +109,9 @@ func (s *storage) onStarted(c *kit.Context) {
 	c.Log().Info().Str("directory", s.config.Dir).Int("groups", len(groups)).
 		Int64("log", log.Stats().LiveBytes).Dur("took", c.Now().Sub(begun)).Msg("data directory is open")
 	s.wal = c.Spawn(nameWAL, walactor.Spec(walactor.Config{
-		Log: s.childLog(c, nameWAL), WAL: log, Metrics: s.config.Metrics}))
+		Log: s.childLog(c, nameWAL), WAL: log, Metrics: s.config.Metrics,
+		PlaceBytes: s.config.PlaceBytes,
+	}))
 	s.janitor = janitor.Spec(janitor.Config{
 		Log:             s.childLog(c, nameJanitor),
 		Metrics:         s.config.Metrics,

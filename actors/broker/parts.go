@@ -159,6 +159,7 @@ func (a *Actor) storageSpec() kit.Spec {
 		FS: a.options.FS, Dir: settings.DataDir, NodeID: settings.NodeID,
 		WALFileBytes:    int64(settings.Storage.WALFileBytes),
 		CheckpointBytes: int64(settings.Storage.CheckpointBytes),
+		PlaceBytes:      int64(settings.Storage.PlaceBytes),
 		ReserveBytes:    int64(settings.Storage.ReserveBytes),
 		Metrics:         a.options.Registry, Log: a.options.Log,
 	})

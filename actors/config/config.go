@@ -139,6 +139,7 @@ type Limits struct {
 type Storage struct {
 	WALFileBytes    Size `toml:"wal_file_bytes" default:"64MiB" help:"size of one file of the write-ahead log; files are made in full and used again"`
 	CheckpointBytes Size `toml:"checkpoint_bytes" default:"256MiB" help:"bytes of write-ahead log between checkpoints; bounds the time to start after a crash"`
+	PlaceBytes      Size `toml:"place_bytes" default:"256KiB" help:"share of a partition in one sync of the log from which on its large batches are written once, straight to the segment, at the price of another sync; unlimited writes all to the log first"`
 	ReserveBytes    Size `toml:"reserve_bytes" default:"256MiB" help:"free disk space below which produce is refused; it opens again by itself at 1.25 times this"`
 }
 

@@ -163,6 +163,7 @@ func (v validator) limits(c *Config) {
 func (v validator) storage(s *Storage) {
 	v.size("storage.wal_file_bytes", s.WALFileBytes, smallestWALFile, math.MaxInt32)
 	v.size("storage.checkpoint_bytes", s.CheckpointBytes, smallestWALFile, math.MaxInt64)
+	v.unlimitedSize("storage.place_bytes", s.PlaceBytes, 1)
 	v.size("storage.reserve_bytes", s.ReserveBytes, 0, math.MaxInt64)
 	v.atMost("storage.wal_file_bytes", s.WALFileBytes, "storage.checkpoint_bytes", s.CheckpointBytes)
 }

@@ -67,6 +67,7 @@ func (a *Actor) onStarted(c *kit.Context) {
 			Open: func(state []byte, rebuild bool) (applier.Machine, error) {
 				return OpenMachine(replica, options, state, rebuild)
 			},
+			Place: replica.place,
 			// By name: news must reach whoever bears it, should this actor or its manager be rebuilt.
 			Events: replica.Waiters,
 		},

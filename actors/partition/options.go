@@ -20,7 +20,7 @@ type Options struct {
 // logConfig completes a topic's configuration with what is the replica's and the node's.
 func (o *Options) logConfig(r *Replica, c *Config) partitionlog.Config {
 	config := c.Log
-	config.TopicID, config.Handles = r.TopicID, o.Handles
+	config.TopicID, config.Handles, config.Placer = r.TopicID, o.Handles, r.placer.Load()
 	return config
 }
 
@@ -29,6 +29,9 @@ func (o *Options) logConfig(r *Replica, c *Config) partitionlog.Config {
 // of this partition on this node. The latter is certain only of a replica that joins its group: it begins
 // with nothing. One that founds its group and finds a log has lost its write-ahead log; opening it says so.
 func (o *Options) clearPredecessor(r *Replica) error {
+	if placer := r.placer.Load(); placer != nil && placer.Loaded() {
+		return nil // the write-ahead log refers to what is there
+	}
 	id, err := partitionlog.TopicIDOf(o.FS, r.Dir)
 	if err != nil {
 		return nil // nothing there, or nothing that names a topic: opening it decides

@@ -10,6 +10,7 @@ import (
 	"github.com/chronik-go/chronik/storage/partitionlog"
 	"github.com/chronik-go/chronik/storage/vfs"
 	"github.com/chronik-go/chronik/storage/wal"
+	"github.com/chronik-go/chronik/storage/walactor"
 )
 
 // Replica is the handle of one partition replica: who it is, where to send to it, and an always current
@@ -27,6 +28,7 @@ type Replica struct {
 	Waiters   kit.Address // of the replica's actor: takes Wait and Unwait
 
 	log        atomic.Pointer[partitionlog.Log]
+	placer     atomic.Pointer[partitionlog.Placer]
 	leadership atomic.Pointer[Leadership]
 	members    atomic.Pointer[group.MembersChanged]
 	want       atomic.Pointer[group.Want]
@@ -93,6 +95,13 @@ func (r *Replica) Reconfigure(config *Config) { r.config.Store(config) }
 
 // publishLog is called by the machine once its log is open.
 func (r *Replica) publishLog(log *partitionlog.Log) { r.log.Store(log) }
+
+// place begins to follow what enters the write-ahead log, for the log that is opened next.
+func (r *Replica) place(loaded []wal.Entry) walactor.Placer {
+	placer := partitionlog.NewPlacer(loaded)
+	r.placer.Store(placer)
+	return placer
+}
 
 // unlead is called by a machine that is about to show less than readers have seen, since it has been rebuilt
 // from its last checkpoint. Its group has told that it does not lead, and will tell when it does and

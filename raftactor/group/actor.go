@@ -21,12 +21,15 @@ type Config struct {
 	Voters      []uint64 // of a group that the write-ahead log does not know yet
 	Incarnation uint32   // of the host, different for each actor that it starts; not 0
 	Open        applier.Open
-	Rebuild     bool        // this process has had the machine open before
-	Events      kit.Address // gets LeaderChanged
-	WAL         kit.Address
-	Janitor     kit.Address
-	Links       kit.Address // gets Send; zero: there are no peers
-	Status      *Status
+	Rebuild     bool // this process has had the machine open before
+	// Place returns what writes large entries to where the machine will want them, given the entries that the
+	// write-ahead log holds; nil: all go to the log. It is called at the start of each life, before Open.
+	Place   func(loaded []wal.Entry) walactor.Placer
+	Events  kit.Address // gets LeaderChanged
+	WAL     kit.Address
+	Janitor kit.Address
+	Links   kit.Address // gets Send; zero: there are no peers
+	Status  *Status
 
 	NodeOf func(replica uint64) int32
 	Alive  func(node int32) bool
@@ -48,6 +51,8 @@ type Actor struct {
 	bootstrap *wal.Update // on its way to the disk
 	early     []Step      // that came before the state was loaded
 	catchup   kit.Address // zero: none is under way
+	placer    walactor.Placer
+	embedding embedding
 }
 
 // Spec returns the actor of a group, to be spawned by the host. log is shared by all groups. A failure of the
@@ -69,6 +74,7 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.turn(c, m)
 	case kit.Terminated:
 		a.catchup = kit.Address{} // the applier ends with this actor only
+		a.embedding = embedding{}
 	case kit.Stopping:
 		a.stop()
 	}
@@ -104,6 +110,8 @@ func (a *Actor) handle(c *kit.Context, message any) {
 		a.want(m)
 	case DescribeMembers:
 		a.describe(c, m)
+	case walactor.Embedded:
+		a.embedded(c, m)
 	case catchup.Done:
 		a.caughtUp(c, m)
 	case Transfer:
@@ -215,6 +223,9 @@ func (a *Actor) start(c *kit.Context, state wal.State) {
 		panic(err)
 	}
 	a.core = core
+	if a.config.Place != nil {
+		a.placer = a.config.Place(state.Entries)
+	}
 	a.config.Status.checkpoint.Store(state.Checkpoint.Index)
 	a.applier = c.Spawn("applier", applier.Spec(applier.Config{
 		Group: a.config.Group, Incarnation: a.config.Incarnation, Open: a.config.Open,
@@ -270,7 +281,10 @@ func (a *Actor) perform(c *kit.Context) {
 	}
 	effects := a.core.Effects()
 	for _, one := range effects.Appends {
-		a.config.WAL.Tell(walactor.Append{Update: one.Update, ReplyTo: c.Self(), Token: one.Token})
+		a.config.WAL.Tell(walactor.Append{
+			Update: one.Update, ReplyTo: c.Self(), Token: one.Token,
+			Placer: a.placer, Inline: a.embedding.holds(),
+		})
 	}
 	if len(effects.Send) > 0 {
 		a.config.Links.Tell(Send{Group: a.config.Group, Messages: slices.Clone(effects.Send), From: c.Self()})

@@ -18,12 +18,12 @@
 //	Mailbox   batched: all proposals that wait enter raft as one message
 //	Blocks    never
 //	Receives  Propose, Want, Transfer, DescribeMembers, TellMembers (anybody), Step, Unreachable (links),
-//	          Tick, Campaign, NodeChanged, ReplicaLost, Resign (host), walactor.Loaded, walactor.Appended
-//	          (wal), applier.Applied (applier), catchup.Done (catchup), janitor.Capture, janitor.Checkpointed
-//	          (janitor), applier.Share (host; these three are passed on to the applier)
-//	Sends     walactor.Load, walactor.Append (wal), applier.Apply, applier.Position (applier), Send (links),
-//	          Awake (host), LeaderChanged, MembersChanged, CaughtUp (Events), Proposed, Transferred,
-//	          MembersDescribed (askers), janitor.Register, janitor.Unregister (janitor)
+//	          Tick, Campaign, NodeChanged, ReplicaLost, Resign (host), walactor.Loaded, walactor.Appended,
+//	          walactor.Embedded (wal), applier.Applied (applier), catchup.Done (catchup), janitor.Capture,
+//	          janitor.Checkpointed (janitor), applier.Share (host; these three are passed on to the applier)
+//	Sends     walactor.Load, walactor.Append, walactor.Embed (wal), applier.Apply, applier.Position (applier),
+//	          Send (links), Awake (host), LeaderChanged, MembersChanged, CaughtUp (Events), Proposed,
+//	          Transferred, MembersDescribed (askers), janitor.Register, janitor.Unregister (janitor)
 //
 // # What happens to a proposal
 //
@@ -42,7 +42,7 @@
 //	members.go           from the present membership to the one that is wanted
 //	insync.go            who has everything
 //	transfer.go          handing the leadership over
-//	install.go           a state in place of entries that are gone
+//	install.go, fetch.go a state in place of entries that are gone
 //	tail.go, recover.go  the log in memory, and after a restart
 //
 // # A dead unit and its appends

@@ -74,24 +74,11 @@ func (a *Actor) performMembership(c *kit.Context, effects *Effects) {
 		a.config.Events.Tell(CaughtUp{Group: a.config.Group, Term: a.core.term})
 	}
 	if effects.StopFetch {
-		c.Stop(a.catchup)
+		a.stopFetch(c)
 	}
 	for _, one := range effects.CatchUps {
 		a.catchUp(c, one)
 	}
-}
-
-// catchUp fetches the state of another replica, unless a fetch that is given up is still ending.
-func (a *Actor) catchUp(c *kit.Context, m CatchUp) {
-	if a.config.Fetch == nil && a.config.Pull == nil || !a.catchup.IsZero() {
-		a.core.CatchUpFailed()
-		return
-	}
-	c.Log().Info().Str("group", a.config.Name).Uint64("from", m.From).Msg("replica fetches what it misses")
-	a.catchup = c.Spawn("catchup", catchup.Spec(catchup.Config{
-		Group: a.config.Group, From: a.config.NodeOf(m.From), Open: a.config.Fetch,
-		Pull: a.config.Pull, Applier: a.applier, Slots: a.config.Slots,
-	}))
 }
 
 func (a *Actor) caughtUp(c *kit.Context, m catchup.Done) {

@@ -27,7 +27,7 @@ type Config struct {
 	Metrics prometheus.Registerer // nil: counted, but shown to nobody
 
 	// PlaceBytes is how much of large entries a group must have in a round for its Placer to write them
-	// elsewhere than to the log, which costs a sync of another file; 0 means 64 KiB, negative never.
+	// elsewhere than to the log, which costs a sync of another file; 0 means 256 KiB, negative never.
 	PlaceBytes int64
 }
 

@@ -53,7 +53,7 @@ func (b *bench) start() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.log = b.parent.Spawn(b.t, "wal", walactor.Spec(walactor.Config{WAL: w, Log: zerolog.Nop()}))
+	b.log = b.parent.Spawn(b.t, "wal", walactor.Spec(walactor.Config{WAL: w, Log: zerolog.Nop(), PlaceBytes: 64 << 10}))
 	b.Run()
 	b.syncs = 0
 }

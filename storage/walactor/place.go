@@ -38,7 +38,7 @@ type placing struct {
 	roundBytes int64 // see Config.PlaceBytes
 
 	round uint64
-	large map[wal.GroupID]int64 // scratch: bytes of large entries in this round, of groups that may write them
+	large map[wal.GroupID]int64 // scratch: bytes of large entries in this round, if they may be written
 	most  []wal.GroupID         // scratch: those groups, by how much that is
 	dirty []Placer              // scratch: those that have written in this round
 	bytes int64                 // written in this round
@@ -48,10 +48,11 @@ const (
 	// largeEntry is from which size on data is worth being written elsewhere. What is smaller costs less in
 	// one write with all the rest than by itself.
 	largeEntry = 16 << 10
-	// defaultPlaceBytes is what a disk writes in about the time of a sync, or some.
-	defaultPlaceBytes = 64 << 10
-	// maxPlacers is how many files a round may have to sync beside the log. Where that is slow all groups of the
-	// node would wait for a round of a hundred; those with the largest shares are worth the most.
+	// defaultPlaceBytes is what a flood has in each round, and a partition with a few megabytes a second has
+	// not: that one is worth more an answer without another sync.
+	defaultPlaceBytes = 256 << 10
+	// maxPlacers is how many files a round may have to sync beside the log. Where that is slow all groups of
+	// the node would wait for a round of a hundred; those with the largest shares are worth the most.
 	maxPlacers = 16
 )
 

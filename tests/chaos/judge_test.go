@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/storage/vfs"
 )
@@ -77,11 +78,15 @@ func (c *campaign) readAll(topic string, committed bool, visit func(*kgo.Record)
 	}
 }
 
-// compareReplicas stops all nodes and wants the files of all replicas of a partition to hold the same bytes,
-// as far as both go: a follower may have stopped before it had applied the end.
+// compareReplicas stops all nodes and wants the files of all replicas of a partition to hold the same bytes, as
+// far as both go: a follower may not have applied the end by the time it is asked how long its log is.
 func (c *campaign) compareReplicas() {
 	if len(c.world.nodes) == 1 {
 		return
+	}
+	sizes := map[int32]map[string]int64{}
+	for _, n := range c.world.nodes {
+		sizes[n.id] = c.sizes(n)
 	}
 	for _, n := range c.world.nodes {
 		n.stop()
@@ -89,9 +94,9 @@ func (c *campaign) compareReplicas() {
 	for _, topic := range []string{orders, payments} {
 		for p := range partitions {
 			name := fmt.Sprintf("%s-%d", topic, p)
-			first := c.segments(c.world.nodes[0], name)
+			first := c.segments(c.world.nodes[0], name, sizes[c.world.nodes[0].id][name])
 			for _, n := range c.world.nodes[1:] {
-				other := c.segments(n, name)
+				other := c.segments(n, name, sizes[n.id][name])
 				common := min(len(first), len(other))
 				if common == 0 || !bytes.Equal(first[:common], other[:common]) {
 					c.t.Errorf("VIOLATION: the replicas of %s on nodes 1 and %d differ within %d bytes", name, n.id, common)
@@ -101,8 +106,28 @@ func (c *campaign) compareReplicas() {
 	}
 }
 
-// segments returns all batches of a replica, one after the other.
-func (c *campaign) segments(n *node, name string) (all []byte) {
+// sizes asks a node for the bytes in its logs, by partition. Its files may go on behind them, with what is not
+// committed.
+func (c *campaign) sizes(n *node) map[string]int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	answer, err := kmsg.NewPtrDescribeLogDirsRequest().RequestWith(ctx, c.prober.Broker(int(n.id)))
+	if err != nil {
+		c.t.Fatalf("node %d does not describe its logs: %v", n.id, err)
+	}
+	sizes := map[string]int64{}
+	for _, dir := range answer.Dirs {
+		for _, topic := range dir.Topics {
+			for _, p := range topic.Partitions {
+				sizes[fmt.Sprintf("%s-%d", topic.Topic, p.Partition)] = p.Size
+			}
+		}
+	}
+	return sizes
+}
+
+// segments returns the first bytes of a replica.
+func (c *campaign) segments(n *node, name string, size int64) (all []byte) {
 	data, err := filepath.Abs(n.config.DataDir)
 	if err != nil {
 		c.t.Fatal(err)
@@ -123,5 +148,8 @@ func (c *campaign) segments(n *node, name string) (all []byte) {
 		}
 		all = append(all, content...)
 	}
-	return all
+	if int64(len(all)) < size {
+		c.t.Fatalf("node %d has %d bytes of %s on disk, want %d", n.id, len(all), name, size)
+	}
+	return all[:size]
 }

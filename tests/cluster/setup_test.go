@@ -127,7 +127,9 @@ func verify(t *testing.T, c *lab.Cluster, loads ...*load.Load) error {
 		}
 	}
 	view := c.AwaitInSync(lab.Patience, topic)
-	return lab.Poll(ctx, lab.Patience, func(context.Context) error { return c.SameReplicas(topic, view[topic]) })
+	return lab.Poll(ctx, lab.Patience, func(ctx context.Context) error {
+		return c.SameReplicas(ctx, topic, view[topic])
+	})
 }
 
 // outcome is how a line of the table says what finish returned.

@@ -43,7 +43,7 @@ func TestNodeWiped(t *testing.T) {
 	perSecond := float64(held) / (copying.To - copying.From).Seconds()
 	share := throughput(l, copying) / throughput(l, well)
 	finish(t, c, l)
-	if err := c.SameReplicas(bulk, view[bulk]); err != nil {
+	if err := c.SameReplicas(t.Context(), bulk, view[bulk]); err != nil {
 		t.Error(err)
 	}
 	what := fmt.Sprintf("node wiped and restarted with %d MiB", size>>20)

@@ -19,7 +19,7 @@ type book struct {
 	highest  int64   // of all producer ids that were handed out
 	err      error   // the first broken promise
 
-	acked, retried, gaps, lives, deleted, transactions int // how much was really tried
+	acked, retried, gaps, lives, deleted, transactions, placed int // how much was really tried
 }
 
 func newBook() *book {

@@ -151,6 +151,62 @@ func TestFailingSyncStopsTheNode(t *testing.T) {
 	}
 }
 
+// incompressible returns bytes that a client sends as they are.
+func incompressible(size int) []byte {
+	value := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(value) // never fails
+	return value
+}
+
+// TestFailingSyncOfASegmentStopsTheNode: what is large is synced where it stands, and that counts as much.
+func TestFailingSyncOfASegmentStopsTheNode(t *testing.T) {
+	disk := vfs.NewMem()
+	var failing atomic.Bool
+	running := startBroker(t, vfs.NewFaulty(disk, func(op vfs.Op) error {
+		segment := faultTopic + "-0/00000000000000000000.log"
+		if failing.Load() && op.Kind == vfs.OpSync && strings.HasSuffix(op.Name, segment) {
+			return vfs.ErrInjected
+		}
+		return nil
+	}))
+	client := connect(t, running)
+	acked := 0
+	for n := range 40 {
+		if n == 20 {
+			failing.Store(true)
+		}
+		record := &kgo.Record{Value: incompressible(300_000)}
+		if client.ProduceSync(t.Context(), record).FirstErr() != nil {
+			break
+		}
+		acked++
+	}
+	client.Close()
+	if acked != 20 {
+		t.Errorf("%d records were acked, 20 of them before syncs failed", acked)
+	}
+	select {
+	case err := <-running.Done():
+		if !errors.Is(err, vfs.ErrInjected) {
+			t.Errorf("got %v for a reason", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the node goes on after a failed sync")
+	}
+	_ = stopBroker(running) // it says that the node had failed
+	again := startBroker(t, disk.DurableClone())
+	reader := connect(t, again)
+	for n := range acked {
+		if b, err := fetchLed(reader, int64(n)); err != nil || len(b) < 300_000 {
+			t.Errorf("record %d was acked: %d bytes, %v", n, len(b), err)
+		}
+	}
+	reader.Close()
+	if err := stopBroker(again); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFlippedBitIsNeverServed flips one bit of a segment while the node is down. What is served afterwards is
 // what was written; the damaged batch is KAFKA_STORAGE_ERROR.
 func TestFlippedBitIsNeverServed(t *testing.T) {

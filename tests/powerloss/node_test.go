@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/chronik-go/chronik/actors/kit"
@@ -28,21 +29,28 @@ const (
 // life is a node from one start to the loss of power.
 type life struct {
 	*kittest.Seeded
-	t        *testing.T
-	fs       vfs.FS
-	config   *partition.Config
-	table    *partition.Table
-	current  *metadata.Current
-	metadata kit.Address
-	storage  storage.Opened
-	failures []error
+	t          *testing.T
+	fs         vfs.FS
+	config     *partition.Config
+	table      *partition.Table
+	current    *metadata.Current
+	metadata   kit.Address
+	storage    storage.Opened
+	failures   []error
+	placeBytes int64
+	metrics    *prometheus.Registry
 }
 
+// placeBytes are what a life draws from: from which size on batches go straight to their segment. Never, all
+// that can, some among others.
+var placeBytes = [...]int64{-1, 1, 100, 400, 1000}
+
 // startLife begins a life on a disk. Nothing has run yet.
-func startLife(t *testing.T, seed uint64, fs vfs.FS, logConfig partitionlog.Config) *life {
+func startLife(t *testing.T, seed uint64, fs vfs.FS, logConfig partitionlog.Config, placeBytes int64) *life {
 	l := &life{
 		Seeded: kittest.NewSeeded(t, seed), t: t, fs: fs, table: partition.NewTable(), current: metadata.NewCurrent(),
-		config: &partition.Config{Log: logConfig, MaxMessageBytes: 1 << 20},
+		config:     &partition.Config{Log: logConfig, MaxMessageBytes: 1 << 20},
+		placeBytes: placeBytes, metrics: prometheus.NewRegistry(),
 	}
 	l.System.Spawn("broker", kit.Spec{New: func() kit.Actor { return &root{life: l} }, Log: kittest.NoLog})
 	return l
@@ -58,6 +66,7 @@ func (r *root) Receive(c *kit.Context) {
 		c.Spawn("storage", storage.Spec(storage.Config{
 			FS: r.life.fs, Dir: dataDir, NodeID: nodeID, Log: zerolog.Nop(), Incarnation: r.life.Random().Uint64,
 			WALFileBytes: 16 << 10, CheckpointBytes: 32 << 10,
+			Metrics: r.life.metrics, PlaceBytes: r.life.placeBytes,
 		}))
 	case storage.Opened:
 		r.build(c, m)
@@ -124,6 +133,20 @@ func (r *root) join(i *image.Image) {
 			r.life.fail(err)
 		}
 	}
+}
+
+// placedBytes returns how many bytes went straight to a segment.
+func (l *life) placedBytes() (bytes int) {
+	families, err := l.metrics.Gather()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "chronik_wal_placed_bytes_total" {
+			bytes = int(family.GetMetric()[0].GetCounter().GetValue())
+		}
+	}
+	return bytes
 }
 
 func (l *life) fail(err error) { l.failures = append(l.failures, err) }

@@ -17,6 +17,7 @@ import (
 var (
 	firstSeed = flag.Uint64("seed", 1, "first seed of the simulation")
 	seedCount = flag.Uint64("seeds", 0, "number of seeds; 0: 1000, fewer with -race or -short")
+	onlyPlace = flag.Int64("place", 0, "from which size on batches go straight to their segment; 0: drawn")
 )
 
 // lives is how often a seed cuts the power.
@@ -36,7 +37,7 @@ func seeds() uint64 {
 
 // TestPowerLossBreaksNoPromise cuts the power of a loaded node at random file operations, again and again.
 func TestPowerLossBreaksNoPromise(t *testing.T) {
-	var acked, retried, gaps, started, deleted, transactions atomic.Int64
+	var acked, retried, gaps, started, deleted, transactions, placed atomic.Int64
 	begun, count := time.Now(), seeds()
 	eachSeed(t, *firstSeed, count, func(t *testing.T, seed uint64) {
 		b := simulate(t, seed, func(disk vfs.FS) vfs.FS { return disk })
@@ -50,12 +51,13 @@ func TestPowerLossBreaksNoPromise(t *testing.T) {
 		started.Add(int64(b.lives))
 		deleted.Add(int64(b.deleted))
 		transactions.Add(int64(b.transactions))
+		placed.Add(int64(b.placed))
 	})
 	t.Logf("seeds %d to %d: %d starts, %d batches acked, %d sent again, %d gaps refused, %d topics deleted, "+
-		"%d transactions ended, %v", *firstSeed, *firstSeed+count-1, started.Load(), acked.Load(), retried.Load(),
-		gaps.Load(), deleted.Load(), transactions.Load(), time.Since(begun).Round(time.Millisecond))
-	if count >= 20 && (acked.Load() == 0 || retried.Load() == 0 || gaps.Load() == 0 || deleted.Load() == 0 ||
-		transactions.Load() == 0) {
+		"%d transactions ended, %d bytes placed, %v", *firstSeed, *firstSeed+count-1, started.Load(), acked.Load(), retried.Load(),
+		gaps.Load(), deleted.Load(), transactions.Load(), placed.Load(), time.Since(begun).Round(time.Millisecond))
+	if count >= 20 && *onlyPlace == 0 && (acked.Load() == 0 || retried.Load() == 0 || gaps.Load() == 0 || deleted.Load() == 0 ||
+		transactions.Load() == 0 || placed.Load() == 0) {
 		t.Error("the simulation did not try what it is for")
 	}
 }
@@ -119,8 +121,13 @@ func simulate(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) *book {
 			SegmentBytes: 2000 + random.Int64N(10_000), IndexIntervalBytes: 256 << random.IntN(4), RetentionBytes: -1,
 			RetentionMs: -1,
 		}
-		l := startLife(t, seed<<8|n, vfs.NewFaulty(wrap(disk), p.inject), logConfig)
+		place := placeBytes[random.IntN(len(placeBytes))]
+		if *onlyPlace != 0 {
+			place = *onlyPlace
+		}
+		l := startLife(t, seed<<8|n, vfs.NewFaulty(wrap(disk), p.inject), logConfig, place)
 		live(b, l, p, n+1, random.IntN(700))
+		b.placed += l.placedBytes()
 		if b.err != nil {
 			b.err = fmt.Errorf("seed %d, life %d: %w", seed, n, b.err)
 			return b

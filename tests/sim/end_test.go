@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -23,8 +24,11 @@ func (w *world) checkEnd() {
 	if w.broken != nil {
 		return
 	}
-	w.checkReplicas(replicas)
-	w.checkHistory(w.readAll(c))
+	final, ends := w.readAll(c)
+	if w.broken == nil {
+		w.checkReplicas(replicas, ends)
+	}
+	w.checkHistory(final)
 	for _, one := range w.clients {
 		if committer, is := one.(*committer); is && w.broken == nil {
 			looked := false
@@ -69,42 +73,38 @@ func (w *world) checkInSync(c *caller) [partitions][]int32 {
 	return replicas
 }
 
-// checkReplicas compares the files of all replicas: what is in segments was committed, so one is the beginning of
-// the other, and soon they are the same.
-func (w *world) checkReplicas(replicas [partitions][]int32) {
+// checkReplicas compares the files of all replicas: up to the end of the log they soon are the same. What lies
+// beyond it is not committed, and a replica that lags may have that where others have the log.
+func (w *world) checkReplicas(replicas [partitions][]int32, ends [partitions]int64) {
 	for index, nodes := range replicas {
-		same := func() bool {
-			var logs [][]byte
-			for _, id := range nodes {
-				logs = append(logs, w.nodes[id-1].segments(int32(index)))
+		difference := ""
+		for range 30 {
+			if difference = w.difference(int32(index), nodes, ends[index]); difference == "" {
+				break
 			}
-			for i := range logs[1:] {
-				shorter, longer := logs[i], logs[i+1]
-				if len(shorter) > len(longer) {
-					shorter, longer = longer, shorter
-				}
-				if !bytes.HasPrefix(longer, shorter) {
-					w.violate("the replicas of %s-%d on nodes %d and %d differ at byte %d", topicName, index, nodes[i], nodes[i+1],
-						differ(shorter, longer))
-					return true
-				}
-			}
-			for i := range logs[1:] {
-				if len(logs[i]) != len(logs[i+1]) {
-					return false
-				}
-			}
-			return true
-		}
-		alike := same()
-		for tries := 30; !alike && tries > 0; tries-- {
 			w.scheduler.run(w.scheduler.now.Add(time.Second), never)
-			alike = same()
 		}
-		if w.broken == nil && !alike {
-			w.violate("the replicas of %s-%d do not become the same", topicName, index)
+		if difference != "" && w.broken == nil {
+			w.violate("the replicas of %s-%d do not become the same: %s", topicName, index, difference)
 		}
 	}
+}
+
+// difference tells in what the replicas of a partition on some nodes differ before an end, "" if in nothing.
+func (w *world) difference(index int32, nodes []int32, end int64) string {
+	var first []byte
+	for i, id := range nodes {
+		log := w.nodes[id-1].segments(index, end)
+		switch {
+		case i == 0:
+			first = log
+		case len(log) != len(first):
+			return fmt.Sprintf("%d bytes on node %d, %d on node %d", len(first), nodes[0], len(log), id)
+		case !bytes.Equal(log, first):
+			return fmt.Sprintf("those on nodes %d and %d differ at byte %d", nodes[0], id, differ(first, log))
+		}
+	}
+	return ""
 }
 
 func differ(a, b []byte) int {
@@ -116,14 +116,15 @@ func differ(a, b []byte) int {
 	return len(a)
 }
 
-// segments returns all batches of the replica of a partition on a node.
-func (n *node) segments(index int32) []byte {
+// segments returns all batches of the replica of a partition on a node, up to an end.
+func (n *node) segments(index int32, end int64) []byte {
 	dir := fmt.Sprintf("/data/topics/%s-%d", topicName, index)
 	names, err := n.disk.mem.List(dir)
 	if err != nil {
 		return nil
 	}
 	var all []byte
+	next := int64(-1)
 	slices.Sort(names)
 	for _, name := range names {
 		if !strings.HasSuffix(name, ".log") {
@@ -133,27 +134,19 @@ func (n *node) segments(index int32) []byte {
 		if err != nil {
 			continue
 		}
-		rest := data
-		for len(rest) >= batch.HeaderSize {
-			b, after, err := batch.Split(rest)
-			if err != nil || b == nil {
+		for len(data) >= batch.HeaderSize {
+			b, rest, err := batch.Split(data)
+			if err != nil || b == nil || next >= 0 && int64(b.BaseOffset()) != next || int64(b.NextOffset()) > end {
 				break
 			}
-			rest = after
+			all, data, next = append(all, b...), rest, int64(b.NextOffset())
 		}
-		whole := data[:len(data)-len(rest)]
-		if all == nil {
-			all = whole // most have one file; what follows another is copied behind it
-			continue
-		}
-		all = append(all, whole...)
 	}
 	return all
 }
 
-// readAll reads all partitions to their ends.
-func (w *world) readAll(c *caller) []history.Seen {
-	var final []history.Seen
+// readAll reads all partitions to their ends, which it returns too.
+func (w *world) readAll(c *caller) (final []history.Seen, ends [partitions]int64) {
 	for index := range int32(partitions) {
 		next, ended := int64(0), false
 		var read func()
@@ -189,8 +182,9 @@ func (w *world) readAll(c *caller) []history.Seen {
 		if !w.await(healTime, func() bool { return ended }) {
 			w.violate("%s-%d cannot be read to its end, only to %d", topicName, index, next)
 		}
+		ends[index] = next
 	}
-	return final
+	return final, ends
 }
 
 // checkHistory looks for what must not be in the history.
@@ -209,7 +203,7 @@ func (w *world) checkHistory(final []history.Seen) {
 // draw puts the batches of a partition into the story, for who looks at an anomaly.
 func (w *world) draw(index int32) {
 	for _, n := range w.nodes {
-		data := n.segments(index)
+		data := n.segments(index, math.MaxInt64)
 		if len(data) == 0 {
 			continue
 		}

@@ -66,9 +66,13 @@ func (n *node) settings() config.Config {
 	}
 	c.Bind.Metrics = ""
 	c.Storage.WALFileBytes, c.Storage.CheckpointBytes = 64<<10, 128<<10
+	c.Storage.PlaceBytes = placeBytes[(n.world.options.seed+uint64(n.id))%uint64(len(placeBytes))]
 	c.Log.SegmentBytes, c.Log.SegmentTime = 1<<20, 20*time.Second
 	return c
 }
+
+// placeBytes are what nodes differ in: from which size on batches go straight to their segment.
+var placeBytes = [...]config.Size{1, config.Unlimited, 150, 64 << 10, 400}
 
 // start builds the broker. It serves some time later, or fails.
 func (n *node) start() {

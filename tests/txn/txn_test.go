@@ -162,7 +162,9 @@ func TestNoAnomaliesWhateverBreaks(t *testing.T) {
 	t.Logf("%d records acknowledged outside of transactions", plain.Acked())
 	view := c.AwaitInSync(lab.Patience, ledgerTopic, ordersTopic)
 	for _, topic := range []string{ledgerTopic, ordersTopic} {
-		err := lab.Poll(ctx, lab.Patience, func(context.Context) error { return c.SameReplicas(topic, view[topic]) })
+		err := lab.Poll(ctx, lab.Patience, func(ctx context.Context) error {
+			return c.SameReplicas(ctx, topic, view[topic])
+		})
 		if err != nil {
 			t.Error(err)
 		}

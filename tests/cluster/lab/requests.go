@@ -50,6 +50,29 @@ func (c *Cluster) create(create func(context.Context, *kgo.Client) error) {
 	}
 }
 
+// Sizes asks a node for the bytes in its logs of a topic, by partition. Its files may go on behind them, with
+// what is not committed.
+func (n *Node) Sizes(ctx context.Context, topic string) (map[int32]int64, error) {
+	answer, err := n.Ask(ctx, kmsg.NewPtrDescribeLogDirsRequest())
+	if err != nil {
+		return nil, err
+	}
+	sizes := map[int32]int64{}
+	for _, dir := range answer.(*kmsg.DescribeLogDirsResponse).Dirs {
+		if err := kerr.ErrorForCode(dir.ErrorCode); err != nil {
+			return nil, fmt.Errorf("describe the log directory of node %d: %w", n.ID, err)
+		}
+		for _, one := range dir.Topics {
+			for _, p := range one.Partitions {
+				if one.Topic == topic {
+					sizes[p.Partition] = p.Size
+				}
+			}
+		}
+	}
+	return sizes, nil
+}
+
 // Quorum is the metadata's Raft group as a node describes it to clients.
 type Quorum struct {
 	Leader            int32
