@@ -356,6 +356,13 @@ func (p *Placer) takeBegins() []protocol.Offset {
 	return begins
 }
 
+// forgetLoaded drops what the write-ahead log referred to when it was loaded.
+func (p *Placer) forgetLoaded() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begins, p.loaded = nil, nil
+}
+
 // attach begins to follow a log.
 func (p *Placer) attach(l *Log) {
 	p.mu.Lock()

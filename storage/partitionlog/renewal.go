@@ -68,8 +68,14 @@ func (l *Log) maybeRenew(piece []byte) error {
 	if err := removeRenewal(l.files.fs, dir); err != nil {
 		return l.files.fail(err)
 	}
-	r.log, err = Open(l.files.fs, dir, l.config, nil, Boot)
+	if !l.placer.suspend() {
+		return sourceError("what is not applied lies in the log that is to be replaced")
+	}
+	config := l.config
+	config.Placer = nil // the one there is follows this log until the copy takes its place
+	r.log, err = Open(l.files.fs, dir, config, nil, Boot)
 	if err != nil {
+		l.placer.resume()
 		return l.files.fail(err)
 	}
 	return nil
@@ -77,10 +83,12 @@ func (l *Log) maybeRenew(piece []byte) error {
 
 // giveUpRenewal lets go of the copy under way. Its directory is removed with the next one, or by Open.
 func (l *Log) giveUpRenewal() {
-	if l.renewing.log != nil {
-		l.renewing.log.abandon()
+	if l.renewing.log == nil {
+		return
 	}
+	l.renewing.log.abandon()
 	l.renewing.log = nil
+	l.placer.resume()
 }
 
 // forgetRenewal gives up a copy that the log has come further than by itself, which a checkpoint tells. No
@@ -139,6 +147,10 @@ func (l *Log) Renew(checkpoint State) (*Log, error) {
 	if err := l.usable(); err != nil {
 		return l, err
 	}
+	if !l.placer.suspend() {
+		panic(fmt.Sprintf("BUG: got a batch placed in %s, which a copy is about to replace", l.files.dir))
+	}
+	defer l.placer.resume()
 	l.giveUpRenewal()
 	flushing := l.files.flushing()
 	flushing.Lock()
@@ -152,6 +164,7 @@ func (l *Log) Renew(checkpoint State) (*Log, error) {
 		s.replaced.Store(true)
 		s.gone.Store(true)
 	}
+	l.placer.forgetLoaded() // it lay in the directory that goes
 	fresh, err := Open(l.files.fs, l.files.dir, l.config, checkpoint, Boot)
 	if err != nil {
 		return l, err
