@@ -2,6 +2,7 @@ package partitionlog
 
 import (
 	"errors"
+	"io"
 	"testing"
 
 	"github.com/chronik-go/chronik/protocol"
@@ -95,4 +96,59 @@ func TestAFailureThatAFlushHeardOfReachesThePlacer(t *testing.T) {
 	if err := f.placer.Sync(); !errors.Is(err, vfs.ErrInjected) {
 		t.Errorf("got %v from the placer, want the failure that the flush heard of", err)
 	}
+}
+
+// TestNothingIsPlacedInALogThatIsBeingReplaced: while a copy that takes the place of the log is under way nothing
+// is placed, and afterwards it is placed in that one.
+func TestNothingIsPlacedInALogThatIsBeingReplaced(t *testing.T) {
+	leader := openLog(t, newMem(t), compactConfig(), nil, Boot)
+	f := follow(t, newMem(t), compactConfig())
+	index := uint64(0)
+	enter := func(wantPlaced bool) {
+		t.Helper()
+		index++
+		b := batchOf(f.log.View().End(), 1, 200)
+		if placed := f.enter(index, b); placed != wantPlaced {
+			t.Errorf("got batch %d placed %v, want %v", index, placed, wantPlaced)
+		}
+		must(t, f.log.Append([]batch.Batch{b}))
+	}
+	keyed(t, leader, batch.Options{}, "a", "1", "b", "1")
+	appendRest(t, f.log, leader)
+	enter(true)
+	enter(true)
+	must(t, leader.Append([]batch.Batch{batchOf(2, 1, 200), batchOf(3, 1, 200)}))
+	keyed(t, leader, batch.Options{}, "a", "", "c", "1")
+	age(t, leader)
+
+	source, err := leader.Share(f.log.Have())
+	must(t, err)
+	defer source.Close()
+	for first := true; ; first = false {
+		piece, err := source.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		must(t, err)
+		must(t, f.log.Restore(piece, first))
+		enter(false)
+	}
+	s, err := f.log.Restored()
+	must(t, err)
+	enter(false)
+	u := wal.Update{Group: 1, Checkpoint: &wal.Checkpoint{Index: 100}}
+	f.placer.Follow(&u, f.round+1, 100)
+	renewed, err := f.log.Renew(s)
+	must(t, err)
+	if renewed == f.log {
+		t.Fatal("the log goes on, though it misses what was purged")
+	}
+	f.log, index = renewed, 100
+	wantSame(t, f.log, leader)
+	enter(f.log.active.size > 0)
+	enter(true)
+	must(t, leader.Append([]batch.Batch{
+		batchOf(leader.View().End(), 1, 200), batchOf(leader.View().End()+1, 1, 200),
+	}))
+	wantSame(t, f.log, leader)
 }

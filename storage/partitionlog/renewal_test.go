@@ -12,8 +12,8 @@ import (
 	"github.com/chronik-go/chronik/storage/vfs"
 )
 
-// follow appends to a log what another one has beyond its end, as a follower that is not away does.
-func follow(t testing.TB, l, leader *Log) {
+// appendRest appends to a log what another one has beyond its end, as a follower that is not away does.
+func appendRest(t testing.TB, l, leader *Log) {
 	t.Helper()
 	if end := l.View().End(); end < leader.View().End() {
 		batches, err := readAll(leader.View(), end, 1<<20)
@@ -89,7 +89,7 @@ func TestAReplicaThatMissedWhatWasPurgedCopiesAnew(t *testing.T) {
 			leader := openLog(t, newMem(t), compactConfig(), nil, Boot)
 			away := openLog(t, fs, compactConfig(), nil, Boot)
 			c.before(leader)
-			follow(t, away, leader)
+			appendRest(t, away, leader)
 			checkpoint(t, away)
 			c.after(leader)
 			age(t, leader)
@@ -100,14 +100,14 @@ func TestAReplicaThatMissedWhatWasPurgedCopiesAnew(t *testing.T) {
 			}
 			wantSame(t, away, leader)
 			wantContents(t, before, contents(t, before)...) // a reader goes on with the new log
-			follow(t, away, leader)
+			appendRest(t, away, leader)
 			keyed(t, leader, batch.Options{}, "d", "1")
-			follow(t, away, leader)
+			appendRest(t, away, leader)
 			wantSame(t, away, leader)
 
 			// After a restart it is the same, and knows for those who copy from it what was purged.
 			restarted := openLog(t, fs.DurableClone(), compactConfig(), s, Boot)
-			follow(t, restarted, leader)
+			appendRest(t, restarted, leader)
 			wantSame(t, restarted, leader)
 			if got, want := restarted.files.purge.purged(), leader.files.purge.purged(); got < want || want == 0 {
 				t.Errorf("got purged below %d, want %d", got, want)
@@ -127,7 +127,7 @@ func TestAReplicaThatMissedNothingGoesOn(t *testing.T) {
 	away := openLog(t, newMem(t), compactConfig(), nil, Boot)
 	keyed(t, leader, batch.Options{}, "a", "1", "b", "1")
 	keyed(t, leader, batch.Options{}, "a", "")
-	follow(t, away, leader)
+	appendRest(t, away, leader)
 	age(t, leader)
 	away, _, anew := copyFrom(t, away, leader)
 	if anew {
@@ -144,7 +144,7 @@ func TestARenewalGoesOnWhereItWasInterrupted(t *testing.T) {
 	leader := openLog(t, newMem(t), compactConfig(), nil, Boot)
 	away := openLog(t, newMem(t), compactConfig(), nil, Boot)
 	keyed(t, leader, batch.Options{}, "a", "1", "b", "1")
-	follow(t, away, leader)
+	appendRest(t, away, leader)
 	keyed(t, leader, batch.Options{}, "a", "")
 	age(t, leader)
 	for i := range 20 {
@@ -249,7 +249,7 @@ func TestRemoveTakesWhatIsBesideALog(t *testing.T) {
 	leader := openLog(t, newMem(t), compactConfig(), nil, Boot)
 	away := openLog(t, fs, compactConfig(), nil, Boot)
 	keyed(t, leader, batch.Options{}, "a", "1")
-	follow(t, away, leader)
+	appendRest(t, away, leader)
 	keyed(t, leader, batch.Options{}, "a", "")
 	age(t, leader)
 	source, err := leader.Share(away.Have())
