@@ -47,15 +47,19 @@ type Placer struct {
 	inline   uint64          // the round in which nothing is placed
 	suspense int             // nothing is placed while it is not 0
 
-	// What the log referred to when it was loaded: the segments in which that lies, which begin where they
-	// did before, and up to where it goes in each.
-	begins []protocol.Offset
-	loaded map[protocol.Offset]SegmentPosition
+	found *found // nil: when the log was loaded it referred to nothing
 
 	// What Sync has to sync: one file, as no segment ends while something is placed in it that is not
 	// durable. Of the goroutine that calls Follow, without mu.
 	dirty        *handle
 	dirtySegment *Segment
+}
+
+// found is what the log referred to when it was loaded.
+type found struct {
+	begins []protocol.Offset // the segments in which it lies: they begin where they did before
+	// places is up to where it goes in each.
+	places map[protocol.Offset]SegmentPosition
 }
 
 // layout is where the log stands, as its owner knows, and when the active segment ends.
@@ -101,13 +105,14 @@ func NewPlacer(loaded []wal.Entry) *Placer {
 func (p *Placer) load(one pendingBatch) {
 	p.pending = append(p.pending, one)
 	p.bytes += int64(one.size)
-	if n := len(p.begins); n == 0 || p.begins[n-1] != one.segment {
-		p.begins = append(p.begins, one.segment)
+	if p.found == nil {
+		p.found = &found{places: map[protocol.Offset]SegmentPosition{}}
 	}
-	if p.loaded == nil {
-		p.loaded = map[protocol.Offset]SegmentPosition{}
+	f := p.found
+	if n := len(f.begins); n == 0 || f.begins[n-1] != one.segment {
+		f.begins = append(f.begins, one.segment)
 	}
-	p.loaded[one.segment] = max(p.loaded[one.segment], one.end())
+	f.places[one.segment] = max(f.places[one.segment], one.end())
 }
 
 // locate notes where a batch lies, and tells whether that is a segment.
@@ -284,7 +289,10 @@ func (p *Placer) hold() {
 }
 
 func (p *Placer) forgetAll() {
-	p.pending, p.bytes, p.blocked, p.begins, p.other = nil, 0, 0, nil, false
+	p.pending, p.bytes, p.blocked, p.other = nil, 0, 0, false
+	if p.found != nil {
+		p.found.begins = nil
+	}
 }
 
 // writeRun writes neighbours.
@@ -351,16 +359,27 @@ func (p *Placer) Forget() {
 func (p *Placer) takeBegins() []protocol.Offset {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	begins := p.begins
-	p.begins = nil
+	if p.found == nil {
+		return nil
+	}
+	begins := p.found.begins
+	p.found.begins = nil
 	return begins
+}
+
+// foundTo returns up to where the log referred to a segment when it was loaded, 0 if it did not.
+func (p *Placer) foundTo(segment protocol.Offset) SegmentPosition {
+	if p.found == nil {
+		return 0
+	}
+	return p.found.places[segment]
 }
 
 // forgetLoaded drops what the write-ahead log referred to when it was loaded.
 func (p *Placer) forgetLoaded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.begins, p.loaded = nil, nil
+	p.found = nil
 }
 
 // attach begins to follow a log.
@@ -397,8 +416,10 @@ func (p *Placer) follow(l *Log) {
 	if next.base != p.place.base || p.segment == nil {
 		p.segment, p.place = l.last(), next
 		p.hold()
-		for len(p.begins) > 0 && p.begins[0] <= next.base {
-			p.begins = p.begins[1:]
+		if f := p.found; f != nil {
+			for len(f.begins) > 0 && f.begins[0] <= next.base {
+				f.begins = f.begins[1:]
+			}
 		}
 	}
 	p.place = next
@@ -426,7 +447,7 @@ func (p *Placer) trim() {
 const smallPending = 4
 
 // Loaded tells whether the log referred to something when it was loaded.
-func (p *Placer) Loaded() bool { return len(p.loaded) > 0 }
+func (p *Placer) Loaded() bool { return p.found != nil }
 
 // placed tells whether the log refers to something that is not appended yet, or did until a round that may
 // not be durable.
@@ -443,7 +464,7 @@ func (p *Placer) decide(b batch.Batch, wants func() bool) bool {
 	base := b.BaseOffset()
 	p.release(base)
 	switch {
-	case len(p.begins) > 0 && p.begins[0] == base:
+	case p.found != nil && len(p.found.begins) > 0 && p.found.begins[0] == base:
 		return true
 	case base < p.held:
 		return false

@@ -182,7 +182,11 @@ func (f *files) writeProgress(p progress) error {
 // rewriteProgress is writeProgress of what is on record, for when more than that has been purged.
 func (f *files) rewriteProgress() error {
 	f.noting.Lock()
-	err := f.putProgress(f.noted)
+	var p progress
+	if f.noted != nil {
+		p = *f.noted
+	}
+	err := f.putProgress(p)
 	f.noting.Unlock()
 	if err != nil {
 		return err
@@ -199,7 +203,7 @@ func (f *files) putProgress(p progress) error {
 	}
 	err = f.whileOwner(func() error { return f.fs.Rename(temporary, f.path(nameProgress)) })
 	if err == nil {
-		f.noted = p
+		f.noted = &p
 	}
 	return err
 }
@@ -261,7 +265,9 @@ func (o *opening) readProgress() progress {
 func (o *opening) finishExchange() (*manifestEntry, error) {
 	p, f := o.readProgress(), o.log.files
 	f.noteReached(p)
-	f.noted = p
+	if p != (progress{}) {
+		f.noted = &p
+	}
 	f.purge.raise(p.purged)
 	e := p.exchange
 	if e == nil {

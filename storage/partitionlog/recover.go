@@ -243,7 +243,7 @@ func (o *opening) openActive() error {
 	l.active = *active
 	s := newSegment(l.files, active.base)
 	l.segments = append(l.segments, s)
-	kept := max(active.size, l.placer.loaded[active.base])
+	kept := max(active.size, l.placer.foundTo(active.base))
 	if kept == 0 {
 		return nil
 	}
@@ -336,7 +336,7 @@ func (o *opening) isStray(name string) bool {
 		return offset != o.state.snapshotOffset
 	}
 	active := &o.state.active
-	if suffix == suffixLog && o.log.placer.loaded[offset] > 0 {
+	if suffix == suffixLog && o.log.placer.foundTo(offset) > 0 {
 		return offset < o.state.first
 	}
 	return offset < o.state.first || offset > active.base || (offset == active.base && active.size == 0)

@@ -34,6 +34,9 @@ var renewalNames = [...]string{".1-future", ".2-future"}
 
 func (r renewal) dir(dir string) string { return dir + renewalNames[r-1] }
 
+// bit is that of the renewal in a set; those that are none have no bit.
+func (r renewal) bit() uint8 { return 1 << r &^ 1 }
+
 // other returns the renewal that may begin when a State that names r may be the last one.
 func (r renewal) other() renewal {
 	if r == 1 {
@@ -44,11 +47,11 @@ func (r renewal) other() renewal {
 
 // renewing is the copy under way.
 type renewing struct {
-	log    *Log // nil if there is none
-	number renewal
+	log    *Log            // nil if there is none
 	end    protocol.Offset // of the log that it is a copy of
-	last   renewal         // the last one of which there may be a State
-	whole  []renewal       // those of which there may be one that Renew was not told of
+	number renewal
+	last   renewal // the last one of which there may be a State
+	whole  uint8   // a bit for each of which there may be one that Renew was not told of
 }
 
 // maybeRenew decides, with the first piece of a Source, whether this log is to be copied anew.
@@ -99,7 +102,7 @@ func (l *Log) forgetRenewal(s *state) error {
 		return nil
 	}
 	l.giveUpRenewal()
-	r.whole = nil
+	r.whole = 0
 	return removeRenewals(l.files.fs, l.files.dir)
 }
 
@@ -130,7 +133,7 @@ func (l *Log) restoredRenewal() (State, error) {
 		return nil, err
 	}
 	s.renewal, r.last = r.number, r.number
-	r.whole = append(r.whole, r.number)
+	r.whole |= r.number.bit()
 	return s.encode(), nil
 }
 
@@ -141,7 +144,7 @@ func (l *Log) Renew(checkpoint State) (*Log, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := decodeState(checkpoint)
-	if err != nil || !slices.Contains(l.renewing.whole, s.renewal) {
+	if err != nil || l.renewing.whole&s.renewal.bit() == 0 {
 		return l, err
 	}
 	if err := l.usable(); err != nil {

@@ -38,7 +38,7 @@ type files struct {
 	purge purge
 	// noting is held while chronik-compaction is written, noted is what it says.
 	noting sync.Mutex
-	noted  progress
+	noted  *progress // nil: nothing
 	// exchanged says that chronik-compaction names an exchange of segments that is over. Guarded by the lock
 	// of flushes.
 	exchanged bool
