@@ -146,7 +146,7 @@ type Storage struct {
 // Memory steers the garbage collector. GOMEMLIMIT and GOGC in the environment win.
 type Memory struct {
 	Limit     Size  `toml:"limit" default:"0" help:"memory the garbage collector keeps to; 0 takes 60 % of what the machine or its container has, since reads live from the page cache"`
-	GCPercent int32 `toml:"gc_percent" default:"75" help:"garbage the heap may grow by between two collections, in percent of what lives; 64 MiB count as living at least; while that grows slowly it is a quarter"`
+	GCPercent int32 `toml:"gc_percent" default:"100" help:"garbage the heap may grow by between two collections, in percent of what lives; 64 MiB count as living at least; while that grows slowly it is a fifth"`
 }
 
 // Admin is about the HTTP listener.

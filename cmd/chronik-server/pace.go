@@ -13,7 +13,7 @@ import (
 // every page of the heap are never given back. What grows fast are requests, and they do not stay.
 //
 //	state    garbage              left when
-//	growing  a quarter of life    what lives has not grown by an eighth in four collections, or two of
+//	growing  a fifth of life      what lives has not grown by an eighth in four collections, or two of
 //	                              them were next to each other → steady
 //	steady   the percentage       more lives, by an eighth, than ever did → growing
 type pace struct {
@@ -29,11 +29,11 @@ type pace struct {
 }
 
 const (
-	growingPercent = 25
+	growingPercent = 20
 	leastGarbage   = 8 << 20 // is worth a collection
 	growth         = 8       // one part in so many
 	steadyAfter    = 4       // collections
-	together       = 50 * time.Millisecond
+	together       = 20 * time.Millisecond
 )
 
 // startPace begins to follow the collector. It lasts as long as the process.

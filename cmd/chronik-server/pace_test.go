@@ -20,17 +20,17 @@ func TestPaceIsTightWhileLifeGrows(t *testing.T) {
 		{"start", 0, 0, 12}, // 8 MiB of garbage, above 64 of ballast
 		{"partitions are created", 6, 300 * time.Millisecond, 11},
 		{"more of them", 30, 300 * time.Millisecond, 8},
-		{"more of them", 64, 300 * time.Millisecond, 12}, // 16 MiB
-		{"more of them", 100, 300 * time.Millisecond, 15},
-		{"rest", 101, time.Minute, 15},
-		{"rest", 101, time.Minute, 15},
-		{"rest", 101, time.Minute, 15},
+		{"more of them", 64, 300 * time.Millisecond, 9}, // 13 MiB
+		{"more of them", 100, 300 * time.Millisecond, 12},
+		{"rest", 101, time.Minute, 12},
+		{"rest", 101, time.Minute, 12},
+		{"rest", 101, time.Minute, 12},
 		{"rest", 101, time.Minute, 75},
 		{"less than there was", 90, time.Minute, 75},
 		{"a little more", 110, time.Minute, 75},
-		{"much more", 130, time.Second, 16},
-		{"at once again: these are requests", 160, 20 * time.Millisecond, 75},
-		{"and again", 190, 20 * time.Millisecond, 75},
+		{"much more", 130, time.Second, 13},
+		{"at once again: these are requests", 160, 10 * time.Millisecond, 75},
+		{"and again", 190, 10 * time.Millisecond, 75},
 	} {
 		now = now.Add(step.after)
 		p.collected(step.live*mib, now)
