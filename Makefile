@@ -7,7 +7,7 @@ SHELL       := bash
 
 PACKAGES := ./...
 # Tests with whole clusters and crashes, without the detector. Those that measure times while things fail run
-# alone; the others beside the seeds.
+# alone; the others beside the seeds. The cache of go test does not see the programs that they build.
 APART    := ./tests/cluster ./tests/txn ./tests/chaos ./tests/crash
 # The race detector makes a seed cost ten times as much, so -short takes fewer of them there. It also takes
 # fewer hostile clients; the test with all of them compares latencies and gets the machine to itself.
@@ -33,10 +33,10 @@ test: lint ## lint, and every test but those of `make faults` under the race det
 	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(APART))")
 
 faults: ## clusters that are killed, frozen and cut off; crashes of actors; all seeds; all hostile clients
-	go test -short -timeout 15m ./tests/cluster
-	CHRONIK_TXN_TIME=2m go test -timeout 15m -p 2 ./tests/txn ./tests/crash $(SEEDED)
-	go test -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
-	go test -timeout 15m ./tests/chaos
+	go test -count=1 -short -timeout 15m ./tests/cluster
+	CHRONIK_TXN_TIME=2m go test -count=1 -timeout 15m -p 2 ./tests/txn ./tests/crash $(SEEDED)
+	go test -count=1 -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
+	go test -count=1 -timeout 15m ./tests/chaos
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
