@@ -20,10 +20,12 @@ class Listener(ConsumerRebalanceListener):
         self.teller.revoked([p.partition for p in lost])
 
 
-# How long a member waits for records, in milliseconds. A poll gives up asking for committed offsets after that time,
-# and the client takes the late answer for the one to its next question about the same partitions, which may be a
-# generation later: there must be more time than an answer takes on a busy machine.
-PATIENCE = 1000
+# How long a member waits for records, in milliseconds: longer than any rebalance takes on a busy machine. A poll that
+# gives up while the client joins may never be followed by another (version 3.0.12 waits for ever for a task that its
+# own thread has lost), and one that gives up asking for committed offsets takes the late answer for the one to its next
+# question about the same partitions, which may be a generation later. A member that is to leave finishes its poll
+# first, which is at once while records come.
+PATIENCE = 20000
 
 
 def join(settings, teller, stop):
