@@ -100,11 +100,12 @@ install() { # install NAME: a failure counts as one failed check
   touch "$work/installed/$1"
 }
 
-# installed NAME... waits until they are: who needs nothing else begins meanwhile.
+# installed NAME... waits until they are: who needs nothing else begins meanwhile. What is not there after ten minutes
+# is missing, and says so by failing.
 installed() {
-  local name
+  local name deadline=$((SECONDS + 600))
   for name in "$@"; do
-    until [ -e "$work/installed/$name" ]; do sleep 0.2; done
+    until [ -e "$work/installed/$name" ] || [ "$SECONDS" -ge "$deadline" ]; do sleep 0.2; done
   done
 }
 
