@@ -148,6 +148,9 @@ func (a *Actor) onAsk(c *kit.Context, m consumers.Ask) {
 		}
 		one = a.spawn(c, m.Group, consumers.State{})
 	}
+	if _, reads := m.Body.(consumers.Fetch); reads {
+		a.catchUp()
+	}
 	one.sent++
 	one.address.Tell(m)
 }

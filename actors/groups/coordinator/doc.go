@@ -36,6 +36,7 @@
 //	a marker, no write of its producer is under way  the groups concerned are told
 //	a marker while one is                            the search waits: the write may stand before the marker
 //	the answer to that write                         first all markers before it are told, then the write
+//	a request for offsets                            first all markers that are committed are told
 //
 // # A write whose outcome is not known
 //

@@ -24,7 +24,8 @@ type markers struct {
 	open    map[int64]map[string]int64 // producer → groups with pending offsets → the last batch of each
 	writing map[int64]int              // producer → batches that are proposed
 	next    protocol.Offset
-	watched bool // the replica tells when the log grows
+	watched bool            // the replica tells when the log grows
+	beyond  protocol.Offset // where it ended when the replica was asked for that
 	pass    pass
 }
 
@@ -150,15 +151,23 @@ func (a *Actor) follow(c *kit.Context) {
 		m.watched = true
 		c.Self().Tell(followOn{})
 	case !m.idle():
-		m.watched = true
+		m.watched, m.beyond = true, m.next
 		a.options.Replica.Waiters.Tell(partition.Wait{Offset: m.next, ReplyTo: c.Self()})
+	}
+}
+
+// catchUp tells the groups of the markers that are in the log by now: who was told that a transaction has
+// ended must not be shown the offsets from before it. What it cannot read, follow comes to.
+func (a *Actor) catchUp() {
+	if end := a.options.Replica.View().End(); !a.markers.idle() && a.markers.next < end {
+		_ = a.search(end, false)
 	}
 }
 
 // onFollow goes on with the search. A wake-up although nothing has come is no reason to ask for the next one
 // at once.
 func (a *Actor) onFollow(c *kit.Context, message any) {
-	if _, woken := message.(partition.Woken); woken && a.options.Replica.View().End() <= a.markers.next {
+	if _, woken := message.(partition.Woken); woken && a.options.Replica.View().End() <= a.markers.beyond {
 		c.After(followAgain, followOn{})
 		return
 	}

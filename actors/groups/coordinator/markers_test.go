@@ -115,7 +115,9 @@ func TestOffsetsOfTransactionsSurviveANewCoordinator(t *testing.T) {
 				want = 10
 			}
 			for _, one := range []kit.Address{first, second, s.coordinator()} {
-				s.settles(one, want)
+				if offset, code := s.stable(one); code != protocol.None || offset != want {
+					t.Errorf("got offset %d and %s after the marker, want %d at once", offset, code, want)
+				}
 			}
 		})
 	}

@@ -136,6 +136,7 @@ func (a *Actor) onList(m List) {
 func (a *Actor) onAgain(c *kit.Context) {
 	a.timer = nil
 	a.core.retry(c.Now())
+	a.core.releaseLate(c.Now())
 	a.core.unparkLate(c.Now())
 	a.route(c, a.marking.due(c.Now()))
 }

@@ -70,6 +70,7 @@ type core struct {
 	unfinished   map[string]struct{} // ids whose last record could not be written
 	last         uint64              // token of a write, or number of a needy request
 	parked       parked              // requests that wait for the end of a transaction
+	held         held                // answers that wait until the partitions know
 
 	answers []answer
 	writes  []write
@@ -245,6 +246,8 @@ func (c *core) written(now time.Time, token uint64, code protocol.Code) {
 		return
 	case w.step.Code != protocol.None:
 		c.answer(w.ticket, w.step.Code, nil)
+	case t.Record().State.Prepared():
+		c.held.add(now, w.id, answer{w.ticket, protocol.None, w.step.Producer})
 	default:
 		c.answer(w.ticket, protocol.None, w.step.Producer)
 	}
@@ -276,10 +279,11 @@ func (c *core) marked(now time.Time, id string, place transaction.Place) {
 	}
 }
 
-// finish writes that all partitions know, once they do.
+// finish tells the client and the log that all partitions know, once they do.
 func (c *core) finish(now time.Time, id string) {
 	t := c.transactions[id]
 	if step := t.Complete(now); step.Write {
+		c.release(id)
 		c.give(request{id: id}, t, step)
 	}
 }

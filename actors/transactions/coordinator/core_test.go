@@ -102,6 +102,36 @@ func TestTransactionsHoldUnderFaults(t *testing.T) {
 	t.Logf("%d transactions, %d crashes", ended, crashes)
 }
 
+// Whoever hears that a transaction has ended sees it ended: the answer comes when all partitions know, unless
+// that takes too long.
+func TestAnEndIsAnsweredWhenThePartitionsKnow(t *testing.T) {
+	for _, inTime := range []bool{true, false} {
+		w := newWorld(t, 1, transaction.SecondGeneration, 1)
+		p := w.producers[0]
+		for p.phase != ending {
+			w.step(last, false)
+		}
+		p.act(w, last)
+		w.commit(false)
+		if !p.waits || len(w.sent) == 0 {
+			t.Fatalf("got %d markers and waits %v, want the partitions to be told before the client", len(w.sent), p.waits)
+		}
+		if inTime {
+			for len(w.sent) > 0 {
+				w.deliver(0, false)
+			}
+		} else {
+			w.wait()
+		}
+		if p.waits || p.phase != adding {
+			t.Errorf("in time %v: got phase %d, waits %v, want the end answered", inTime, p.phase, p.waits)
+		}
+		if w.core.held.waiting.Len() > 0 {
+			t.Error("an answer is kept that was given")
+		}
+	}
+}
+
 // A producer begins its next transaction while the partitions are still told of the one before: it waits
 // for a moment, and no longer.
 func TestNextTransactionWaitsForTheEndOfTheOneBefore(t *testing.T) {
@@ -113,17 +143,16 @@ func TestNextTransactionWaitsForTheEndOfTheOneBefore(t *testing.T) {
 		}
 		p.act(w, last)
 		w.commit(false)
+		w.wait()
 		if p.phase != adding || len(w.sent) == 0 {
-			t.Fatalf("got phase %d and %d markers, want the end decided and the partitions to be told", p.phase, len(w.sent))
+			t.Fatalf("got phase %d and %d markers, want the end answered and the partitions to be told", p.phase, len(w.sent))
 		}
 		p.act(w, last)
 		if !p.waits {
 			t.Fatal("the next transaction does not wait")
 		}
 		if !inTime {
-			w.now = w.now.Add(parkTime)
-			w.core.unparkLate(w.now)
-			w.settle()
+			w.wait()
 			if p.waits || p.phase != adding {
 				t.Errorf("got phase %d, waits %v, want an answer to repeat the request", p.phase, p.waits)
 			}

@@ -47,7 +47,8 @@
 // # Markers
 //
 // When an end is committed the leaders of all partitions of the transaction are told, by WriteTxnMarkers. The
-// client has its answer by then.
+// client has its answer when all of them know, so that whoever asks next sees what was committed; or after
+// holdTime, if a partition cannot be told by then, as Kafka does at once.
 //
 //	the partition answers             what follows
 //	none                              it is told

@@ -151,7 +151,7 @@ func (a *Actor) onAnswered(c *kit.Context, m brokers.Answered) {
 
 // arm sees to it that again comes when something waits.
 func (a *Actor) arm(c *kit.Context) {
-	next := earlier(a.marking.next(), a.core.parked.waiting.Next())
+	next := earlier(a.marking.next(), earlier(a.core.parked.waiting.Next(), a.core.held.waiting.Next()))
 	if len(a.core.unfinished) > 0 && next.IsZero() {
 		next = c.Now().Add(longestWait)
 	}

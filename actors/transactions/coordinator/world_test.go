@@ -232,6 +232,14 @@ func (w *world) write(place transaction.Place, p transaction.Producer, id string
 	return true
 }
 
+// wait lets what waits for the end of a transaction wait too long.
+func (w *world) wait() {
+	w.now = w.now.Add(max(parkTime, holdTime))
+	w.core.releaseLate(w.now)
+	w.core.unparkLate(w.now)
+	w.settle()
+}
+
 // step does one thing that can happen, or returns false if nothing can.
 func (w *world) step(choose func(int) int, faults bool) bool {
 	var can []func()
@@ -247,12 +255,8 @@ func (w *world) step(choose func(int) int, faults bool) bool {
 	if len(w.core.unfinished) > 0 {
 		can = append(can, func() { w.core.retry(w.now); w.settle() })
 	}
-	if w.core.parked.waiting.Len() > 0 {
-		can = append(can, func() {
-			w.now = w.now.Add(parkTime)
-			w.core.unparkLate(w.now)
-			w.settle()
-		})
+	if w.core.parked.waiting.Len() > 0 || w.core.held.waiting.Len() > 0 {
+		can = append(can, w.wait)
 	}
 	for _, p := range w.producers {
 		if !p.waits && p.can() {
