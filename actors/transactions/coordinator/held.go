@@ -10,8 +10,8 @@ import (
 const holdTime = 200 * time.Millisecond
 
 // held are the answers to ends that are decided and of which the partitions are being told, by transactional
-// id: an id has one end at a time. Kafka answers as soon as the end is decided. Then a client that asks next for
-// the offsets that it has committed, or reads what it has written, may not find them yet.
+// id: an id has one end at a time. Kafka answers as soon as the end is decided. Then a client that asks next
+// for the offsets that it has committed, or reads what it has written, may not find them yet.
 type held struct{ waiting kit.Pending[string, answer] }
 
 func (h *held) add(now time.Time, id string, one answer) {
