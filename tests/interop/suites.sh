@@ -5,7 +5,7 @@
 # and counts as skipped if it fails; what no entry names has to pass.
 set -u
 suites=$1 work=$4 suite=$5
-export BOOTSTRAP=$2 PYTHON=$3 WORK=$4/suites/$5 TEST_S=300
+export BOOTSTRAP=$2 PYTHON=$3 WORK=$4/suites/$5 TEST_S=900
 # The records through each chain of franz-go's: upstream's own number takes a quarter of an hour.
 records=50000
 [ -n "${FULL:-}" ] && records=500000
