@@ -1,39 +1,11 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// clockTick is the unit of CPU times in /proc: USER_HZ is 100 on every Linux that Go runs on.
-const clockTick = 10 * time.Millisecond
-
-// CPU returns the user and system time of all threads of a process so far.
-func CPU(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name of the program is in parentheses and may contain anything; fields are counted from behind it.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const user, system = 11, 12
-	if len(fields) <= system {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	var ticks int64
-	for _, field := range fields[user : system+1] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * clockTick, nil
-}
 
 // RSS returns the resident memory of a process in bytes.
 func RSS(pid int) (int64, error) { return named(of(pid, "status"), "VmRSS:", 1<<10) }

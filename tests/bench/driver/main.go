@@ -24,7 +24,8 @@ type measurement struct {
 var measurements = []measurement{
 	{"start", starts},
 	{"idle", idleNode},
-	{"produce consume", streams},
+	{"produce", streams},
+	{"consume", consuming},
 	{"latency connections", latencies},
 	{"group commit connections", groupCommit},
 	{"allocations", allocations},

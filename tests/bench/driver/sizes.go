@@ -14,6 +14,8 @@ type sizes struct {
 	name        string
 	rounds      int // of alternating runs
 	streamMiB   int // of one produce or consume run
+	consumes    int // rounds of consuming: many short ones tell more than a few long ones
+	passes      int // of one such run over what was produced
 	warmMiB     int // before the first
 	small       time.Duration
 	starts      int
@@ -33,7 +35,8 @@ type sizes struct {
 }
 
 var full = sizes{
-	name: "full", rounds: 7, streamMiB: 512, warmMiB: 768, small: 2 * time.Second, starts: 9,
+	name: "full", rounds: 7, streamMiB: 512, consumes: 15, passes: 2, warmMiB: 768,
+	small: 2 * time.Second, starts: 9,
 	connections: 10_000, partitions: 10_000, settle: 10 * time.Second,
 	recovery: [2]int{1 << 10, 8 << 10}, tail: 160, crashes: 5,
 	groups: 10_000, members: 1000, failovers: 5, compactions: 5, compactedMiB: 512, diskMiB: 12 << 10,
@@ -41,7 +44,8 @@ var full = sizes{
 
 // short shows that everything works; its figures are coarse, and those that need size say little.
 var short = sizes{
-	name: "short", rounds: 2, streamMiB: 128, warmMiB: 64, small: 500 * time.Millisecond, starts: 3,
+	name: "short", rounds: 2, streamMiB: 128, consumes: 3, passes: 1, warmMiB: 64,
+	small: 500 * time.Millisecond, starts: 3,
 	connections: 1000, partitions: 1000, settle: 2 * time.Second,
 	recovery: [2]int{64, 512}, tail: 32, crashes: 1,
 	groups: 1000, members: 200, failovers: 2, compactions: 1, compactedMiB: 64, diskMiB: 2 << 10,

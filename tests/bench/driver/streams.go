@@ -16,9 +16,10 @@ const (
 	streamPartitions = 6
 	streamRecord     = 1024
 
-	// A process is quiet when it has spent nothing for quietFor; what it does after the last answer, such as
-	// a checkpoint, belongs to the run. loudest bounds the wait.
+	// A process is quiet when it has spent next to nothing for quietFor, less than a hundredth of a core; what
+	// it does after the last answer, such as a checkpoint, belongs to the run. loudest bounds the wait.
 	quietFor = 150 * time.Millisecond
+	quiet    = quietFor / 100
 	loudest  = 5 * time.Second
 )
 
@@ -30,7 +31,7 @@ type side struct {
 	rates []float64 // MiB per second
 }
 
-// streams compares producing and consuming.
+// streams compares producing.
 func streams(ctx context.Context, b *bench) error {
 	floor, err := b.startFloor()
 	if err != nil {
@@ -62,18 +63,6 @@ func streams(ctx context.Context, b *bench) error {
 		}
 	}
 	b.compare(sides, 1.6, "broker CPU per MiB produced / the floor's")
-	for round := range b.sizes.rounds + 1 { // the first one warms up
-		for _, s := range sides {
-			if err := s.consume(ctx, b, topicOf(b.sizes.rounds-1), b.sizes.streamMiB); err != nil {
-				return err
-			}
-		}
-		if round == 0 {
-			sides[0].reset()
-			sides[1].reset()
-		}
-	}
-	b.compare(sides, 1.3, "broker CPU per MiB consumed / bare sendfile's")
 	return nil
 }
 
@@ -126,13 +115,6 @@ func (s *side) produce(ctx context.Context, b *bench, topic string, mib int) err
 	})
 }
 
-func (s *side) consume(ctx context.Context, b *bench, topic string, mib int) error {
-	return s.measure(mib, func(moved *stats.Moved) error {
-		return ask(ctx, moved, b.programs.load, "consume", "-broker", s.addr, "-topic", topic,
-			"-partitions", streamPartitions, "-mib", mib)
-	})
-}
-
 func (s *side) measure(mib int, run func(*stats.Moved) error) error {
 	var moved stats.Moved
 	took, err := spent(s.pid, func() error {
@@ -157,7 +139,7 @@ func awaitQuiet(pid int) error {
 	for begun := time.Now(); err == nil && time.Since(begun) < loudest; {
 		<-look.C
 		var now time.Duration
-		if now, err = stats.CPU(pid); now == before {
+		if now, err = stats.CPU(pid); now-before <= quiet {
 			break
 		}
 		before = now

@@ -79,7 +79,7 @@ func (c *client) pieces(header protocol.Header, body *kmsg.FetchRequest) (pieces
 	return pieces, found
 }
 
-// send is the bare loop.
+// send is the bare loop: sendfile until the range is on its way, waiting only when the socket is full.
 func (c *client) send(p *piece) error {
 	fd := int(p.file.Fd())
 	for p.length > 0 {

@@ -4,7 +4,8 @@
 // (see package bench) when it is done.
 //
 //	load produce -broker ADDR -topic T -mib N -record BYTES   franz-go, acks=all, as its users have it
-//	load consume -broker ADDR -topic T -partitions P -mib N   franz-go, from the start of each partition
+//	load consume -broker ADDR -topic T -partitions P -mib N -passes R
+//	    franz-go, from the start of each partition, R times, each time as a new consumer
 //	load small -broker ADDR -topic T -partitions P -connections C -seconds S
 //	    one small record in flight on each of C sockets, acks=all
 //	load commit -broker ADDR -topic T -partitions P -connections C -seconds S

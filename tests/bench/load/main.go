@@ -19,6 +19,7 @@ type task struct {
 	broker, topic string
 	partitions    int
 	mib, record   int
+	passes        int
 	connections   int
 	duration      time.Duration
 
@@ -61,6 +62,7 @@ func run(args []string) error {
 	flags.StringVar(&t.topic, "topic", "", "topic")
 	flags.IntVar(&t.partitions, "partitions", 1, "partitions of the topic")
 	flags.IntVar(&t.mib, "mib", 1, "MiB of record values")
+	flags.IntVar(&t.passes, "passes", 1, "times that as much is consumed")
 	flags.IntVar(&t.record, "record", 1024, "bytes of a record value")
 	flags.IntVar(&t.connections, "connections", 1, "connections")
 	flags.DurationVar(&t.duration, "for", time.Second, "how long")

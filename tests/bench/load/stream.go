@@ -63,29 +63,39 @@ func randomValues(size int) [][]byte {
 	return values
 }
 
-// consume reads all partitions from their start until it has had as much as was produced.
+// consume reads all partitions from their start until it has had as much as was produced, and that several
+// times.
 func consume(t task) (any, error) {
-	client, err := kgo.NewClient(t.seeds(), t.fromStart())
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	moved, begun := bench.Moved{}, time.Now()
-	for moved.Bytes < int64(t.mib)<<20 {
+	for range t.passes {
+		if err := consumeOnce(ctx, t, &moved); err != nil {
+			return nil, err
+		}
+	}
+	moved.Seconds = time.Since(begun).Seconds()
+	return moved, nil
+}
+
+func consumeOnce(ctx context.Context, t task, moved *bench.Moved) error {
+	client, err := kgo.NewClient(t.seeds(), t.fromStart())
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for until := moved.Bytes + int64(t.mib)<<20; moved.Bytes < until; {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			return nil, fmt.Errorf("after %d of %d MiB: %w", moved.Bytes>>20, t.mib, err)
+			return fmt.Errorf("after %d MiB: %w", moved.Bytes>>20, err)
 		}
 		for _, e := range fetches.Errors() {
-			return nil, fmt.Errorf("fetch %s-%d: %w", e.Topic, e.Partition, e.Err)
+			return fmt.Errorf("fetch %s-%d: %w", e.Topic, e.Partition, e.Err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			moved.Records++
 			moved.Bytes += int64(len(r.Value))
 		})
 	}
-	moved.Seconds = time.Since(begun).Seconds()
-	return moved, nil
+	return nil
 }
