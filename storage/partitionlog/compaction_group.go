@@ -36,11 +36,14 @@ type gap struct {
 	epoch      protocol.LeaderEpoch
 }
 
-// The new file is written in pieces of writerChunk and synced every writerSync: one sync at the end would
-// keep the disk, and with it the write-ahead log, busy.
+// The new file is written in pieces of writerChunk, each of which is on its way to the disk when the next one
+// comes: to leave all of it to one sync would keep the disk, and with it the write-ahead log, busy. Syncs in
+// between would do so too, for each has to wait for the journal of the file system, and who comes meanwhile
+// with it. The few there are keep what is under way within bounds where files cannot be written back like
+// that.
 const (
 	writerChunk = 256 << 10
-	writerSync  = 4 << 20
+	writerSync  = 32 << 20
 )
 
 func newCleaning(c *Compaction, spans []span) (*cleaning, error) {
@@ -152,10 +155,12 @@ func (g *cleaning) write(b batch.Batch) error {
 
 // flush writes what is buffered.
 func (g *cleaning) flush() error {
-	if _, err := g.file.WriteAt(g.buffer, g.index.size-int64(len(g.buffer))); err != nil {
+	at, size := g.index.size-int64(len(g.buffer)), int64(len(g.buffer))
+	if _, err := g.file.WriteAt(g.buffer, at); err != nil {
 		return err
 	}
-	g.unsynced += int64(len(g.buffer))
+	g.file.WriteBack(at, size)
+	g.unsynced += size
 	g.buffer = g.buffer[:0]
 	if g.unsynced < writerSync {
 		return nil

@@ -238,6 +238,8 @@ func (f *memFile) Size() (int64, error) {
 	return f.node.content.size, nil
 }
 
+func (f *memFile) WriteBack(int64, int64) {}
+
 func (f *memFile) Evict() {}
 
 func (f *memFile) Fd() (uintptr, bool) { return 0, false }

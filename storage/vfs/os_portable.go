@@ -18,6 +18,9 @@ func (f *osFile) WritevAt(buffers [][]byte, offset int64) (int, error) {
 // Sync implements File; on systems without a cheaper call it also syncs the time stamps.
 func (f *osFile) Sync() error { return f.file.Sync() }
 
+// WriteBack implements File; there is no portable way.
+func (f *osFile) WriteBack(int64, int64) {}
+
 // Preallocate implements File by writing zeros.
 func (f *osFile) Preallocate(size int64) error { return f.preallocateByWriting(size) }
 

@@ -51,6 +51,9 @@ type File interface {
 	// Sync makes what was written, and the length, durable (fdatasync). After an error it must not be tried
 	// again.
 	Sync() error
+	// WriteBack asks the system to begin to bring a written range to the disk, so that a later Sync finds little
+	// left to do and keeps the disk from nobody else. It makes nothing durable. Best effort: it never fails.
+	WriteBack(offset, length int64)
 	// Truncate sets the length. Bytes beyond an earlier end read as zero.
 	Truncate(size int64) error
 	// Preallocate reserves room on disk up to size and makes the file at least that long; the new bytes

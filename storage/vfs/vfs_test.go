@@ -76,6 +76,7 @@ func TestReadAndWriteAtPositions(t *testing.T) {
 			t.Errorf("got %q after making it shorter and longer", got)
 		}
 		must(t, file.Sync())
+		file.WriteBack(0, 6)
 		file.Evict()
 		must(t, file.Close())
 		if _, err := file.ReadAt(b, 0); !errors.Is(err, fs.ErrClosed) {
