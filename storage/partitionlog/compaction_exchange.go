@@ -15,8 +15,11 @@ import (
 //  1. the new files are written under names that end in .cleaned, synced, and their names too
 //  2. chronik-compaction names the exchange, durable          from here on a crash ends with the new segment
 //  3. the owner is held up: files are renamed, the view shows the new segment
-//  4. the other old files are removed, the names synced, the manifest written
+//  4. the other old files are removed, the manifest is written, the names are synced
 //  5. chronik-compaction names no exchange any more, but that the pass has come so far
+//
+// The last step is not waited for: until the next one waits for the disk, a crash ends the exchange once
+// more, and finds all of it done.
 //
 // Readers that have an old file open keep it; others are sent to the newest view.
 
@@ -113,9 +116,11 @@ func newCompacted(f *files, base protocol.Offset, info sealedInfo) *Segment {
 }
 
 // record writes chronik-compaction, unless the log is no longer ours.
-func (c *Compaction) record(p progress) error {
-	return c.log.files.writeProgress(p)
-}
+func (c *Compaction) record(p progress) error { return c.log.files.writeProgress(p) }
+
+// recordSoon is record, but durable only once names are synced for another reason. Until then a crash may
+// find what was on record before.
+func (c *Compaction) recordSoon(p progress) error { return c.log.files.writeProgressSoon(p) }
 
 // exchange puts a new segment in the place of old ones, in the files and in the view, and returns what the
 // manifest has to say from now on. ErrOffsetOutOfRange means that the old ones are no longer there, ErrClosed
@@ -192,17 +197,18 @@ func (c *Compaction) settle(
 	if errors.Is(err, ErrClosed) {
 		return err
 	}
+	newer := wanted > f.manifestWritten.Load()
+	if err == nil && newer {
+		err = f.replace(nameManifest, encodeManifest(manifest), true)
+	}
 	if err == nil {
 		err = f.fs.SyncDir(f.dir)
 	}
-	if err == nil && wanted > f.manifestWritten.Load() {
-		if err = f.replace(nameManifest, encodeManifest(manifest), true); err == nil {
-			f.manifestWritten.Store(wanted)
-			err = f.fs.SyncDir(f.dir)
-		}
+	if err == nil && newer {
+		f.manifestWritten.Store(wanted)
 	}
 	if err == nil {
-		err = c.note(c.here(end))
+		err = c.noteSoon(c.here(end))
 	}
 	if err != nil && !errors.Is(err, ErrClosed) {
 		return f.fail(err)

@@ -122,6 +122,15 @@ func (c *Compaction) note(p progress) error {
 	return nil
 }
 
+// noteSoon is note, durable like recordSoon.
+func (c *Compaction) noteSoon(p progress) error {
+	if err := c.recordSoon(p); err != nil {
+		return err
+	}
+	c.log.files.noteReached(p)
+	return nil
+}
+
 // here returns what to put on record when segments below an offset are cleaned.
 func (c *Compaction) here(cleaned protocol.Offset) progress {
 	p := c.log.files.reached()

@@ -170,13 +170,17 @@ func (e *exchange) sound() bool {
 
 // writeProgress replaces the file and makes it durable.
 func (f *files) writeProgress(p progress) error {
-	f.noting.Lock()
-	err := f.putProgress(p)
-	f.noting.Unlock()
-	if err != nil {
+	if err := f.writeProgressSoon(p); err != nil {
 		return err
 	}
 	return f.fs.SyncDir(f.dir)
+}
+
+// writeProgressSoon is writeProgress, but durable only once names are synced for another reason.
+func (f *files) writeProgressSoon(p progress) error {
+	f.noting.Lock()
+	defer f.noting.Unlock()
+	return f.putProgress(p)
 }
 
 // rewriteProgress is writeProgress of what is on record, for when more than that has been purged.
