@@ -30,14 +30,17 @@ func (c *Compaction) clean() error {
 	}
 	c.moved += c.group.index.size - before
 	c.Written += c.group.index.size - before
-	if c.reader.want == c.group.end {
-		return c.endGroup()
+	if c.reader.want < c.group.end {
+		return nil
 	}
-	return nil
+	if grown, err := c.group.grow(); grown || err != nil {
+		return err
+	}
+	return c.endGroup()
 }
 
-// beginGroup takes as many of the next segments as may become one. The map knows nothing of what is at or
-// after c.end; segments from there on stay what they are.
+// beginGroup takes as many of the next segments as may become one whatever is left of them. The map knows
+// nothing of what is at or after c.end; segments from there on stay what they are.
 func (c *Compaction) beginGroup() error {
 	first := c.at
 	if first >= len(c.spans) || c.spans[first].base >= c.end {

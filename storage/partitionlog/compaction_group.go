@@ -89,6 +89,33 @@ func (g *cleaning) loadAborted(spans []span) error {
 	return nil
 }
 
+// grow takes in the next segment too if what is left of it should fit. Each exchange waits for the disk
+// several times, so one for each segment would cost far more than to write what little is left of them.
+//
+// It reckons with twice the share that was left so far. Where even more is left the new segment becomes
+// larger than segment.bytes, as one is that was written before that was made smaller.
+func (g *cleaning) grow() (grown bool, err error) {
+	c := g.compaction
+	if g.next >= len(c.spans) || c.spans[g.next].base >= c.end || g.size >= c.noteEvery() {
+		return false, nil
+	}
+	sp := c.spans[g.next]
+	left := func(bytes int64) int64 { return min(bytes, 2*bytes*g.index.size/g.size) }
+	entries := int64(max(g.index.current.bytes())) + left(int64(max(sp.info.Load().mark.bytes())))
+	if g.index.size+left(sp.size) > c.config.SegmentBytes || entries > int64(c.config.MaxIndexBytes) ||
+		g.index.size+2*sp.size > maxSegmentBytes || sp.end-1-g.index.base > math.MaxInt32 {
+		return false, nil
+	}
+	if err := g.loadAborted(c.spans[g.next : g.next+1]); err != nil {
+		return false, err
+	}
+	g.old = append(g.old, sp.Segment)
+	g.size += sp.size
+	g.end = sp.end
+	g.next++
+	return true, nil
+}
+
 // keepAborted takes over the entry of an abort marker that stays. That of one that goes must not stay: a
 // reader would wait for the marker and leave out what the producer wrote later.
 func (g *cleaning) keepAborted(b batch.Batch, stays bool) {

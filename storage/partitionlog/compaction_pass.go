@@ -146,13 +146,17 @@ func (c *Compaction) skipCleaned() {
 	}
 }
 
+// noteEvery returns how many bytes of segments should be read between two notes.
+func (c *Compaction) noteEvery() int64 {
+	if c.pass.limit > 0 {
+		return min(notedEvery, c.pass.limit/2)
+	}
+	return notedEvery
+}
+
 // passed notes that a group of segments stays what it is.
 func (c *Compaction) passed(g *cleaning) error {
-	due := int64(notedEvery)
-	if c.pass.limit > 0 {
-		due = min(due, c.pass.limit/2)
-	}
-	if c.unnoted += g.size; c.unnoted < due {
+	if c.unnoted += g.size; c.unnoted < c.noteEvery() {
 		return nil
 	}
 	c.unnoted = 0

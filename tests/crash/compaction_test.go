@@ -129,13 +129,15 @@ func TestKillsDuringCompactionLoseNoKey(t *testing.T) {
 	l := &changelog{grown: make(chan struct{}, 1)}
 	stop := l.load(client, seed)
 	defer stop()
+	left, total := 0, 0
 	for range rounds {
 		// Enough for a checkpoint or two, which compaction needs to get anywhere.
 		target := l.acknowledged() + r.random.IntN(6000) + 1000
 		r.within(func(ctx context.Context) error { return l.await(ctx, target) })
 		r.server.Kill()
 		r.start()
-		r.checkChangelog(l)
+		total = l.acknowledged()
+		left = r.checkChangelog(l)
 	}
 	stop()
 	least := r.checkChangelog(l)
@@ -149,8 +151,8 @@ func TestKillsDuringCompactionLoseNoKey(t *testing.T) {
 		t.Errorf("got %d compactions and %d records of %d left, want one at least, and few records",
 			compactions.Load(), least, l.total)
 	}
-	t.Logf("%d kills, %d compactions, %d updates of %d keys, %d records left", rounds, compactions.Load(), l.total,
-		compactedKeys, least)
+	t.Logf("%d kills, %d compactions, %d updates of %d keys, %d of %d records left after the kills, %d in the end",
+		rounds, compactions.Load(), l.total, compactedKeys, left, total, least)
 }
 
 // changelogClient makes the topic and returns the client that writes to it.
