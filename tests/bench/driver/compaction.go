@@ -42,7 +42,7 @@ func compactions(ctx context.Context, b *bench) error {
 
 // compaction returns the MiB per second and the milliseconds of CPU per MiB of one compaction.
 func (b *bench) compaction(ctx context.Context) (rate, cost float64, err error) {
-	node, client, err := b.dirtyNode(ctx, "CHRONIK_LOG_COMPACTION_RATE=1024GiB")
+	node, client, err := b.dirtyNode(ctx, b.sizes.compactedMiB, "CHRONIK_LOG_COMPACTION_RATE=1024GiB")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -63,8 +63,8 @@ func (b *bench) compaction(ctx context.Context) (rate, cost float64, err error) 
 	return bytes / mib / elapsed.Seconds(), spentCPU.Seconds() * 1e3 / (bytes / mib), err
 }
 
-// dirtyNode starts a node with a log that has much to compact, as soon as its topic wants that.
-func (b *bench) dirtyNode(ctx context.Context, settings ...string) (*node, *kgo.Client, error) {
+// dirtyNode starts a node with a log of a size that has much to compact, as soon as its topic wants that.
+func (b *bench) dirtyNode(ctx context.Context, logMiB int, settings ...string) (*node, *kgo.Client, error) {
 	node, err := b.startNode(ctx, "", append(settings, "CHRONIK_LOG_COMPACTION_CHECK_INTERVAL=100ms",
 		"CHRONIK_STORAGE_WAL_FILE_BYTES=8MiB", // what is behind the last checkpoint is not compacted
 		"CHRONIK_STORAGE_CHECKPOINT_BYTES=16MiB")...)
@@ -74,7 +74,7 @@ func (b *bench) dirtyNode(ctx context.Context, settings ...string) (*node, *kgo.
 	client, err := kgo.NewClient(kgo.SeedBrokers(node.addr), kgo.DefaultProduceTopic(compactedTopic),
 		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err == nil {
-		err = b.makeDirty(ctx, node, client)
+		err = makeDirty(ctx, node, client, logMiB)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, node.remove())
@@ -82,14 +82,14 @@ func (b *bench) dirtyNode(ctx context.Context, settings ...string) (*node, *kgo.
 	return node, client, nil
 }
 
-func (b *bench) makeDirty(ctx context.Context, n *node, client *kgo.Client) error {
+func makeDirty(ctx context.Context, n *node, client *kgo.Client, logMiB int) error {
 	if err := createTopic(ctx, n.addr, compactedTopic, 1); err != nil {
 		return err
 	}
 	if err := configure(ctx, client, "segment.bytes", strconv.Itoa(16*mib)); err != nil {
 		return err
 	}
-	if err := update(ctx, client, b.sizes.compactedMiB); err != nil {
+	if err := update(ctx, client, logMiB); err != nil {
 		return err
 	}
 	return configure(ctx, client, "min.cleanable.dirty.ratio", "0.01")
