@@ -42,28 +42,41 @@ const tombstoneOneIn, longestFilling = 20, 60
 
 func newChangelog(keys int) *changelog { return &changelog{last: make([]update, keys)} }
 
-// write sends updates of random keys. The client holds it up when too many are not acknowledged.
-func (l *changelog) write(client *kgo.Client, updates int, seed uint64) {
+// write sends updates of random keys, as many as it is told to, until there are no more. The client holds it up
+// when too many are not acknowledged.
+func (l *changelog) write(client *kgo.Client, shares <-chan int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
-	for number := int64(1); number <= int64(updates); number++ {
-		key := random.IntN(len(l.last))
-		u := update{number: number, offset: -1, tombstone: random.IntN(tombstoneOneIn) == 0}
-		l.mu.Lock()
-		l.last[key] = u
-		failed := l.err != nil
-		l.mu.Unlock()
-		if failed {
-			return
+	number := int64(0)
+	for share := range shares {
+		for range share {
+			number++
+			if !l.send(client, number, random) {
+				return
+			}
 		}
-		record := &kgo.Record{
-			Partition: int32(key % changePartitions), Key: binary.BigEndian.AppendUint32(nil, uint32(key)),
-		}
-		if !u.tombstone {
-			record.Value = binary.BigEndian.AppendUint64(nil, uint64(number))
-			record.Value = append(record.Value, make([]byte, random.IntN(longestFilling))...)
-		}
-		client.Produce(context.Background(), record, func(r *kgo.Record, err error) { l.ack(key, number, r.Offset, err) })
 	}
+}
+
+// send sends one update, unless an earlier one has failed.
+func (l *changelog) send(client *kgo.Client, number int64, random *rand.Rand) bool {
+	key := random.IntN(len(l.last))
+	u := update{number: number, offset: -1, tombstone: random.IntN(tombstoneOneIn) == 0}
+	l.mu.Lock()
+	l.last[key] = u
+	failed := l.err != nil
+	l.mu.Unlock()
+	if failed {
+		return false
+	}
+	record := &kgo.Record{
+		Partition: int32(key % changePartitions), Key: binary.BigEndian.AppendUint32(nil, uint32(key)),
+	}
+	if !u.tombstone {
+		record.Value = binary.BigEndian.AppendUint64(nil, uint64(number))
+		record.Value = append(record.Value, make([]byte, random.IntN(longestFilling))...)
+	}
+	client.Produce(context.Background(), record, func(r *kgo.Record, err error) { l.ack(key, number, r.Offset, err) })
+	return true
 }
 
 func (l *changelog) ack(key int, number, offset int64, err error) {

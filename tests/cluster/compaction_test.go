@@ -31,6 +31,10 @@ func compacting() []string {
 // active segment nor behind the last checkpoint, from where on nothing is compacted.
 const sealBytes = 12 << 20
 
+// sharesAhead is how far the updates are ahead of the kills, in what is sent for each: enough for a load while a
+// node dies and comes back, and so little that it lasts until the last of them.
+const sharesAhead = 3
+
 // TestCompactionKilled kills nodes at random while all of them compact a topic that is written to. What is
 // left in the end is, on each replica alike, the last value of each key, and no tombstone but as the last
 // of its key.
@@ -53,10 +57,19 @@ func TestCompactionKilled(t *testing.T) {
 	}
 	c.AwaitInSync(lab.Patience, changes)
 	l := newChangelog(keys)
-	go l.write(client, updates, random.Uint64())
+	share := updates / kills
+	shares := make(chan int, kills)
+	defer close(shares)
+	go l.write(client, shares, random.Uint64())
+	for range sharesAhead {
+		shares <- share
+	}
 	interrupted := 0
 	for kill := range kills {
-		l.await(c, int64(updates)*int64(kill)/int64(kills)+random.Int64N(int64(updates/kills)))
+		if kill+sharesAhead < kills {
+			shares <- share
+		}
+		l.await(c, int64(share)*int64(kill)+random.Int64N(int64(share)))
 		n := c.Node(random.Int32N(3) + 1)
 		n.Kill()
 		if compactedAt(t, n) {
