@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/cryptotest"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -48,6 +49,7 @@ type cluster struct {
 }
 
 func newCluster(t *testing.T, seed uint64, size int) *cluster {
+	cryptotest.SetGlobalRandom(t, seed) // raft draws its timeouts from there, and the seed is to replay them
 	c := &cluster{
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), chaos: true, committed: map[uint64]record{},
 		seen: map[uint64]int{}, open: map[uint64]string{}, acked: map[string]any{}, counts: map[string]int{}, cut: map[[2]uint64]bool{},
