@@ -203,7 +203,7 @@ func (c *Core) Step(m *raftpb.Message) {
 	case raftpb.MsgPreVote, raftpb.MsgVote:
 		c.stepVote(m)
 	default:
-		c.ignore(c.node.Step(m))
+		c.give(m)
 		c.noteCommit(m)
 		c.noteAcknowledgement(m)
 	}
@@ -216,6 +216,12 @@ func (c *Core) Unreachable(replica uint64) {
 		c.idleTicks = 0
 	}
 	c.node.ReportUnreachable(replica)
+}
+
+// give hands raft a message. What raft says to it is heard by the next settle.
+func (c *Core) give(m *raftpb.Message) {
+	c.dirty = true
+	c.ignore(c.node.Step(m))
 }
 
 // ignore drops raft's answer to a message. Raft reports what it could not use (a vote when it is not

@@ -106,8 +106,7 @@ func (c *Core) stepVote(m *raftpb.Message) {
 	if m.GetFrom() == c.leader {
 		c.forgetReturned()
 	}
-	c.dirty = true // also after a leader has been forgotten, which settles
-	c.ignore(c.node.Step(m))
+	c.give(m)
 	switch {
 	case c.leader != raft.None && m.GetType() == raftpb.MsgPreVote:
 		c.election.parked, c.election.parkedAt = m, 0

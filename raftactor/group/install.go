@@ -64,16 +64,16 @@ func (c *Core) stepSnapshot(m *raftpb.Message) {
 		return
 	}
 	// The leader is alive, whatever comes of its offer.
-	c.ignore(c.node.Step(&raftpb.Message{
+	c.give(&raftpb.Message{
 		Type: raftpb.MsgHeartbeat.Enum(), From: m.From, To: m.To, Term: m.Term, Commit: new(uint64(0)),
-	}))
+	})
 	c.settle()
 	meta := m.GetSnapshot().GetMetadata()
 	known, err := c.tail.Term(meta.GetIndex())
 	switch {
 	case meta.GetIndex() <= c.hard.Commit, err == nil && known == meta.GetTerm():
 		m.Snapshot.Metadata.ConfState = raftpb.EnsureConfState(meta.GetConfState())
-		c.ignore(c.node.Step(m)) // raft answers, and has no need of data
+		c.give(m) // raft answers, and has no need of data
 	case c.install.running || c.install.ready != nil:
 	default:
 		c.install.running = true
@@ -97,24 +97,36 @@ func (c *Core) CatchUpFailed() {
 // Installed gives raft the state that the machine has reached. Raft declines if it has come as far by itself.
 // The state is what the majority has committed, so it does not matter who leads by now; but raft takes it
 // only from a leader, so without one it waits for the next offer, which begins at this state.
+//
+// It waits as well if the state ends in a term that this replica has not heard of. Then the leader that it
+// knows is one no more:
+//
+//	this replica                      the replica it fetches from
+//	hears of the leader of term 5
+//	fetches                           follows a new leader, applies entries of term 6
+//	is cut off from the new leader    answers with a state that ends in term 6
+//
+// Given to raft as from the leader of term 5, the state would become durable beside a term that is older than
+// its last entry, which no restart accepts, and raft would acknowledge to the leader of term 5 what that one
+// has never sent.
 func (c *Core) Installed(state Installed) {
 	c.install.running = false
 	c.idleTicks = 0
-	if c.leading || c.leader == raft.None || state.Index <= c.hard.Commit {
+	c.settle()
+	if c.leading || c.leader == raft.None || state.Term > c.term || state.Index <= c.hard.Commit {
 		return
 	}
 	conf := new(raftpb.ConfState)
 	if err := proto.Unmarshal(state.ConfState, conf); err != nil {
 		panic(fmt.Sprintf("BUG: got a membership at %d that cannot be read: %v", state.Index, err))
 	}
-	c.settle()
-	c.install.ready, c.dirty = &state, true
-	c.ignore(c.node.Step(&raftpb.Message{
+	c.install.ready = &state
+	c.give(&raftpb.Message{
 		Type: raftpb.MsgSnap.Enum(), From: new(c.leader), To: new(c.replica), Term: new(c.term),
 		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
 			Index: &state.Index, Term: &state.Term, ConfState: raftpb.EnsureConfState(conf),
 		}},
-	}))
+	})
 	c.settle()
 	c.install.ready = nil
 }

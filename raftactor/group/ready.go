@@ -94,6 +94,10 @@ func (c *Core) storageAppend(m *raftpb.Message) {
 		last := entries[len(entries)-1]
 		c.last, c.election.lastTerm = last.GetIndex(), last.GetTerm()
 	}
+	if c.election.lastTerm > c.hard.Term {
+		panic(fmt.Sprintf("BUG: got a log that ends at %d of term %d to write at term %d, want no term to come",
+			c.last, c.election.lastTerm, c.hard.Term))
+	}
 	c.sequence++
 	token := token(c.incarnation, c.sequence)
 	c.appends.push(flight{token, entries, state, m.GetResponses()})
@@ -117,8 +121,7 @@ func (c *Core) deliver(responses []*raftpb.Message) {
 			c.effects().Send = append(c.effects().Send, r)
 			continue
 		}
-		c.dirty = true
-		c.ignore(c.node.Step(r))
+		c.give(r)
 	}
 }
 
@@ -229,8 +232,7 @@ func (c *Core) Applied(a applier.Applied) {
 			c.pending.count -= taken.own.count
 			c.pending.bytes -= taken.own.bytes
 		}
-		c.dirty = true
-		c.ignore(c.node.Step(taken.response))
+		c.give(taken.response)
 	}
 	c.idleTicks = 0
 	if a.Lead != 0 && a.Lead == c.term && c.leading {
