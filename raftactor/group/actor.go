@@ -273,13 +273,21 @@ func (a *Actor) propose() {
 	}
 }
 
-// perform carries out what the core wants. An answer, or a waiter that is handed over, leaves the effects
-// before it is told, so that what is left after a panic has not been answered.
+// perform carries out what the core wants, and what it wants on account of that.
 func (a *Actor) perform(c *kit.Context) {
 	if a.core == nil {
 		return
 	}
-	effects := a.core.Effects()
+	for effects := a.core.Effects(); effects != nil; effects = a.core.Effects() {
+		a.carryOut(c, effects)
+		a.core.Done()
+	}
+	a.config.Status.publish(a.core)
+}
+
+// carryOut does what effects say. An answer, or a waiter that is handed over, leaves the effects before it is
+// told, so that what is left after a panic has not been answered.
+func (a *Actor) carryOut(c *kit.Context, effects *Effects) {
 	for _, one := range effects.Appends {
 		a.config.WAL.Tell(walactor.Append{
 			Update: one.Update, ReplyTo: c.Self(), Token: one.Token,
@@ -310,8 +318,6 @@ func (a *Actor) perform(c *kit.Context) {
 	if effects.Wake != WakeSame {
 		c.Parent().Tell(Awake{a.config.Group, a.config.Incarnation, effects.Wake == WakeUp})
 	}
-	a.config.Status.publish(a.core)
-	a.core.Done()
 }
 
 func (a *Actor) announce(c *kit.Context, change LeaderChanged) {

@@ -58,7 +58,10 @@ type Core struct {
 
 	node *raft.RawNode
 	tail tail
-	out  *Effects // lent while there is something to do; see effects
+
+	// What is to be done, both lent while there is something; see effects. Calls add to out only: what they
+	// add while given is being carried out is for the next time.
+	out, given *Effects
 
 	// What raft said last. dirty: raft has been given something since Effects.
 	leader  uint64

@@ -43,19 +43,20 @@ type fetching struct {
 	t       *testing.T
 	host    *kittest.Probe
 	log     *kittest.Probe // the write-ahead log
+	links   *kittest.Probe
 	group   kit.Address
 	placer  *idlePlacer
 	streams []stream
 }
 
-func newFetching(t *testing.T) *fetching {
+func newFetching(t *testing.T, changes ...func(*Config)) *fetching {
 	f := &fetching{Seeded: kittest.NewSeeded(t, 1), t: t}
-	f.log = kittest.NewProbe(f.System, "wal")
+	f.log, f.links = kittest.NewProbe(f.System, "wal"), kittest.NewProbe(f.System, "links")
 	others := kittest.NewProbe(f.System, "others")
 	f.host = kittest.NewProbe(f.System, "raft")
-	f.group = f.host.Spawn(t, "group-g", Spec(Config{
+	config := Config{
 		Group: 7, Name: "g", Replica: 2, Incarnation: 1, Events: others.Address, WAL: f.log.Address,
-		Janitor: others.Address, Links: others.Address, Status: new(Status),
+		Janitor: others.Address, Links: f.links.Address, Status: new(Status),
 		Open:   func([]byte, bool) (applier.Machine, error) { return idle{}, nil },
 		NodeOf: func(replica uint64) int32 { return int32(replica) }, Alive: func(int32) bool { return true },
 		Slots: kit.NewBudget(1), Wanted: new(atomic.Pointer[Want]),
@@ -67,7 +68,11 @@ func newFetching(t *testing.T) *fetching {
 			f.placer = &idlePlacer{loaded}
 			return f.placer
 		},
-	}))
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	f.group = f.host.Spawn(t, "group-g", Spec(config))
 	load := kittest.Expect[walactor.Load](t, f.log, second)
 	conf, err := marshalConf(&raftpb.ConfState{Voters: []uint64{1, 2, 3}})
 	if err != nil {
@@ -142,6 +147,20 @@ func TestAFetchBeginsWhenTheLogRefersToNothing(t *testing.T) {
 	if f.entry(10).Inline {
 		t.Error("got an append that may not be placed after the fetch")
 	}
+}
+
+// TestALeaderHearsThatAFetchCannotBegin: until then it takes it that the replica is at it, and sends nothing.
+func TestALeaderHearsThatAFetchCannotBegin(t *testing.T) {
+	f := newFetching(t, func(c *Config) { c.Pull = nil })
+	f.offer()
+	for _, m := range f.links.All() {
+		for _, one := range m.(Send).Messages {
+			if one.GetType() == raftpb.MsgSnapStatus && one.GetReject() && one.GetTo() == 1 {
+				return
+			}
+		}
+	}
+	t.Fatal("the leader has not been told")
 }
 
 // TestAFetchThatCannotBeginIsTriedAgain: the leader offers its state again.

@@ -198,9 +198,9 @@ func (c *Core) loseWaiters(err error) {
 }
 
 // Abandon returns the answers that are owed when the core is given up, possibly after a panic in the middle
-// of a call: what was decided but not told, err to requests that were not prepared, and ErrLostLeadership
-// to those whose proposals may be in the log. The core must not be used afterwards. Those handed over are
-// the applier's.
+// of a call or while its effects are carried out: what was decided but not told, err to requests that were
+// not prepared, and ErrLostLeadership to those whose proposals may be in the log. The core must not be used
+// afterwards. Those handed over are the applier's.
 func (c *Core) Abandon(err error) ([]Answer, []TransferAnswer) {
 	unknown := fmt.Errorf("%w: %w", ErrLostLeadership, err)
 	for i := range c.offered {
@@ -213,15 +213,20 @@ func (c *Core) Abandon(err error) ([]Answer, []TransferAnswer) {
 		w := c.prepared.pop().waiter
 		c.tell(w.ReplyTo, Proposed{Token: w.Token, Err: unknown})
 	}
-	for i := range c.effects().Applies {
-		for _, w := range c.effects().Applies[i].Waiters {
+	out := c.effects()
+	if undone := c.given; undone != nil {
+		out.Applies = append(out.Applies, undone.Applies...)
+		out.Answers = append(out.Answers, undone.Answers...)
+		out.Transferred = append(out.Transferred, undone.Transferred...)
+	}
+	for _, apply := range out.Applies {
+		for _, w := range apply.Waiters {
 			c.tell(w.ReplyTo, Proposed{Token: w.Token, Err: unknown})
 		}
 	}
 	c.loseWaiters(unknown)
 	c.endTransfer(err)
 	c.tail.count(-c.tail.bytes) // the budget is for those who live
-	answers, transferred := c.effects().Answers, c.effects().Transferred
-	c.offered, c.transfer.waiting, c.out = nil, nil, nil
-	return answers, transferred
+	c.offered, c.transfer.waiting, c.out, c.given = nil, nil, nil, nil
+	return out.Answers, out.Transferred
 }

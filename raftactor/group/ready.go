@@ -12,8 +12,12 @@ import (
 )
 
 // Effects lets raft finish what the calls since the last Effects have started, and returns what is to be
-// done. The result is valid until the next call of the core; what is in it may be handed on.
+// done, or nil if there is nothing. The result is valid until Done; what is in it may be handed on. Calls of
+// the core in between are for the next Effects, so whoever carries effects out asks until there are none.
 func (c *Core) Effects() *Effects {
+	if c.given != nil {
+		panic("BUG: got a call for effects, want those given out to be done before")
+	}
 	c.settle()
 	c.releaseWaiting()
 	c.maybeCampaign()
@@ -21,16 +25,15 @@ func (c *Core) Effects() *Effects {
 	c.announceMembers()
 	c.announceCaughtUp()
 	c.wake()
-	return c.effects()
+	c.given, c.out = c.out, nil
+	return c.given
 }
 
 // Done says that the effects have been carried out, and takes them back.
 func (c *Core) Done() {
-	if c.out != nil {
-		c.out.reset()
-		lent.Put(c.out)
-		c.out = nil
-	}
+	c.given.reset()
+	lent.Put(c.given)
+	c.given = nil
 }
 
 // settle runs raft until it has nothing to say. Afterwards leader, term and leading are raft's own.

@@ -173,7 +173,13 @@ func (r *replica) boot(voters []uint64) error {
 
 // run carries out the effects of the core.
 func (r *replica) run() {
-	e := r.core.Effects()
+	for e := r.core.Effects(); e != nil; e = r.core.Effects() {
+		r.carryOut(e)
+		r.core.Done()
+	}
+}
+
+func (r *replica) carryOut(e *Effects) {
 	for _, a := range e.Appends {
 		r.tracef("wal: %s", describeUpdate(a.Update))
 		r.disk.flying = append(r.disk.flying, a)
@@ -228,7 +234,6 @@ func (r *replica) run() {
 	if e.Wake != WakeSame {
 		r.tracef("ticks: %t", e.Wake == WakeUp)
 	}
-	r.core.Done()
 }
 
 func (r *replica) reply(p Proposed) {
