@@ -127,6 +127,21 @@ func (c *Core) maybeChangeMembers() {
 	c.proposeChange(change)
 }
 
+// changing reports that a change of the membership that this leader has proposed is not committed. Proposals
+// wait for that, or a group could lose its leader for good. A voter that the change puts out may learn that
+// it is committed before those who stay do, and have entries that came after it:
+//
+//	1 (stays)                        2, 3 (are put out)
+//	proposes the change, an entry ─► have both
+//	                                 hear that the change is committed: have no vote, stand no more
+//	loses power, and with it the entry
+//	knows nothing of the commit: stands
+//	  in the old membership        ─► refuse their votes to somebody who has less
+//
+// Whoever is put out has nothing after the change if nothing follows it: once it is applied, the leader sends
+// no more there.
+func (c *Core) changing() bool { return c.leading && c.handed < c.want.proposed }
+
 // wants tells whether the membership may have to be changed.
 func (c *Core) wants() bool { return c.want.open && len(c.want.Voters) > 0 }
 

@@ -29,7 +29,7 @@ type prepared struct {
 //
 // So submit treats a drop as a bug.
 func (c *Core) Propose(requests []Propose) {
-	if c.transferring() || len(c.transfer.waiting) > 0 {
+	if c.transferring() || c.changing() || len(c.transfer.waiting) > 0 {
 		c.wait(requests)
 		return
 	}

@@ -108,10 +108,11 @@ func (c *Core) answerTransfer(who asked, err error) {
 	})
 }
 
-// releaseWaiting gives the proposals that waited for a transfer back to the way that they would have gone.
+// releaseWaiting gives the proposals that waited for a transfer, or for a change of the membership, back to
+// the way that they would have gone.
 func (c *Core) releaseWaiting() {
 	t := &c.transfer
-	if len(t.waiting) == 0 || c.transferring() {
+	if len(t.waiting) == 0 || c.transferring() || c.changing() {
 		return
 	}
 	if !c.leading && c.leader == raft.None && t.ticks < maxLeaderless {
