@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -239,7 +241,7 @@ func TestFollowerFrozen(t *testing.T) {
 	lab.Pass(t.Context(), lead)
 
 	// Halves take turns, so that what else the machine does falls on both.
-	turns, stretch := form(2, 1), form(4*time.Second, time.Minute)
+	turns, stretch := form(3, 1), form(3*time.Second, time.Minute)
 	var well, frozen []load.Window
 	for range turns {
 		well = append(well, watch(t, l, stretch))
@@ -265,12 +267,31 @@ func watch(t *testing.T, l *load.Load, stretch time.Duration) load.Window {
 	return load.Window{From: from, To: l.Now()}
 }
 
-// compare prints the 99th percentile with a fault beside that without.
+// compare prints the 99th percentile with a fault beside that without, each of the window in the middle: a disk
+// that is slow for a moment, which a majority of two shows and one of three hides, spoils one window, and a
+// peer that holds others up spoils all.
 func compare(t *testing.T, l *load.Load, what string, most float64, well, faulty []load.Window) {
 	t.Helper()
-	before, during := l.Summarize(well...), l.Summarize(faulty...)
-	t.Logf("%s: without: %s; with: %s", what, before, during)
+	t.Logf("%s: without: %s; with: %s", what, l.Summarize(well...), l.Summarize(faulty...))
+	before, during := middle(l, well), middle(l, faulty)
 	ratio := float64(during.P99) / float64(before.P99)
-	row(t, what+": produce p99 against without", fmt.Sprintf("≤ %.2g x", factor(most)), ratio <= factor(most),
+	bound, kept := fmt.Sprintf("≤ %.2g x", factor(most)), ratio <= factor(most)
+	if !full { // short windows leave the ratio to the disk
+		bound, kept = fmt.Sprintf("%s or ≤ %s", bound, unheld), kept || during.P99 <= unheld
+	}
+	row(t, what+": produce p99 against without", bound, kept,
 		"%.2f x (%s, %s without)", ratio, show(during.P99), show(before.P99))
+}
+
+// unheld is less than what a record takes that waits for the peer at the other end of a fault.
+const unheld = 100 * time.Millisecond
+
+// middle returns the window whose 99th percentile is the middle one, the upper one of two.
+func middle(l *load.Load, windows []load.Window) load.Summary {
+	var all []load.Summary
+	for _, w := range windows {
+		all = append(all, l.Summarize(w))
+	}
+	slices.SortFunc(all, func(a, b load.Summary) int { return cmp.Compare(a.P99, b.P99) })
+	return all[len(all)/2]
 }

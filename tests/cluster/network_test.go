@@ -30,7 +30,7 @@ func slowLink(t *testing.T, what string, fault wire.Fault) {
 	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
 	lab.Pass(t.Context(), lead)
 	var well, faulty []load.Window
-	for range form(2, 5) {
+	for range form(3, 5) {
 		stretch := form(2500*time.Millisecond, 20*time.Second)
 		well = append(well, watch(t, l, stretch))
 		network.SetBoth(leader, follower.ID, fault)
