@@ -91,8 +91,19 @@ func (t *Transaction) acceptsEpoch(epoch int16, repeated bool) bool {
 	return same
 }
 
-// Abort ends an ongoing transaction without its producer, which is fenced: it has taken too long, or another
-// one begins. fresh is as in Init. It declines if there is nothing to abort.
+// fence aborts an ongoing transaction for a producer that begins. If that is another one, the epoch moves on by
+// two: whoever has the epoch before the present one may be repeating the request that ended its transaction,
+// and is told how that ended; a producer that others have ended hears that it is fenced.
+func (t *Transaction) fence(now time.Time, other bool, generation int16, fresh int64) Step {
+	step := t.Abort(now, generation, fresh)
+	if next, pending := t.Pending(); other && pending && generation >= SecondGeneration {
+		next.Producer.Epoch, next.LastEpoch = nextEpoch(next.Producer.Epoch), NoEpoch
+	}
+	return step
+}
+
+// Abort ends an ongoing transaction without its producer: it has taken too long, or another one begins. fresh
+// is as in Init. It declines if there is nothing to abort.
 func (t *Transaction) Abort(now time.Time, generation int16, fresh int64) Step {
 	if t.busy() || t.record.State != Ongoing {
 		return Step{}

@@ -31,7 +31,7 @@ func (t *Transaction) Init(now time.Time, r Init, generation int16, fresh int64)
 		return refuse(protocol.ProducerFenced)
 	}
 	if t.record.State == Ongoing {
-		step := t.Abort(now, generation, fresh)
+		step := t.fence(now, r.Expected == nil, generation, fresh)
 		step.Code = protocol.ConcurrentTransactions
 		return step
 	}

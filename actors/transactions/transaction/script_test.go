@@ -193,20 +193,25 @@ func TestEndWithTheLastEpochGivesAFreshID(t *testing.T) {
 }
 
 func TestOngoingTransactionIsAbortedForTheNextProducer(t *testing.T) {
-	for _, generation := range []int16{FirstGeneration, SecondGeneration} {
+	for generation, markers := range map[int16]int16{FirstGeneration: 1, SecondGeneration: 2} {
 		o := newOwner(t)
 		init := func(fresh int64) Step { return o.tx.Init(o.at, Init{minute, nil}, generation, fresh) }
 		o.want(init(7), protocol.None, Producer{7, 0})
 		o.want(o.add(Producer{7, 0}, generation), protocol.None, NoProducer)
 		o.want(init(-1), protocol.ConcurrentTransactions, NoProducer)
 		o.state(PrepareAbort)
-		if got, want := o.tx.Record().Producer, (Producer{7, 1}); got != want {
+		if got, want := o.tx.Record().Producer, (Producer{7, markers}); got != want {
 			t.Errorf("markers carry %+v, want %+v", got, want)
 		}
 		o.refused(init(-1), protocol.ConcurrentTransactions)
 		o.finish()
-		o.want(init(-1), protocol.None, Producer{7, 2})
-		o.refused(o.end(Producer{7, 0}, true, generation, -1), protocol.ProducerFenced)
+		for range 2 { // before the next producer comes again, and after it
+			o.refused(o.end(Producer{7, 0}, true, generation, -1), protocol.ProducerFenced)
+			o.refused(o.end(Producer{7, 0}, false, generation, -1), protocol.ProducerFenced)
+			o.refused(o.tx.Init(o.at, Init{minute, &Producer{7, 0}}, generation, -1), protocol.ProducerFenced)
+			markers++
+			o.want(init(-1), protocol.None, Producer{7, markers})
+		}
 	}
 }
 
