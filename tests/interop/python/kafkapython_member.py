@@ -21,10 +21,8 @@ class Listener(ConsumerRebalanceListener):
 
 
 # How long a member waits for records, in milliseconds: longer than any rebalance takes on a busy machine. A poll that
-# gives up while the client joins may never be followed by another (version 3.0.12 waits for ever for a task that its
-# own thread has lost), and one that gives up asking for committed offsets takes the late answer for the one to its next
-# question about the same partitions, which may be a generation later. A member that is to leave finishes its poll
-# first, which is at once while records come.
+# gives up asking for committed offsets takes the late answer for the one to its next question about the same partitions,
+# which may be a generation later. A member that is to leave finishes its poll first, which is at once while records come.
 PATIENCE = 20000
 
 
