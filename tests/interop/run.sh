@@ -283,6 +283,7 @@ record() { # record NAME COMMAND...: keeps the log and the closing line, prints 
     tail -5 "$log"
   fi
   grep -E '^(FAIL|dataset)' "$log"
+  sed -nE 's/^FAIL .*\(.*see ([^)]*)\)$/\1/p' "$log" | xargs -r tail -n 15 # which is gone with the run
   echo "$line" >"$work/results/$name"
   printf '%-22s %s (%d s)\n' "$name" "$line" $((SECONDS - begun))
 }
