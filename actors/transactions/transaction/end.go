@@ -91,9 +91,9 @@ func (t *Transaction) acceptsEpoch(epoch int16, repeated bool) bool {
 	return same
 }
 
-// fence aborts an ongoing transaction for a producer that begins. If that is another one, the epoch moves on by
-// two: whoever has the epoch before the present one may be repeating the request that ended its transaction,
-// and is told how that ended; a producer that others have ended hears that it is fenced.
+// fence aborts an ongoing transaction for a producer that begins. If that is another one, the epoch moves on
+// by two: whoever has the epoch before the present one may be repeating the request that ended its
+// transaction, and is told how that ended; a producer that others have ended hears that it is fenced.
 func (t *Transaction) fence(now time.Time, other bool, generation int16, fresh int64) Step {
 	step := t.Abort(now, generation, fresh)
 	if next, pending := t.Pending(); other && pending && generation >= SecondGeneration {
