@@ -102,17 +102,24 @@ func TestTransactionsHoldUnderFaults(t *testing.T) {
 	t.Logf("%d transactions, %d crashes", ended, crashes)
 }
 
+// decided returns a producer that has asked for the end of its transaction, which is committed. No partition
+// has been told.
+func decided(t *testing.T) (*world, *producer) {
+	w := newWorld(t, 1, transaction.SecondGeneration, 1)
+	p := w.producers[0]
+	for p.phase != ending {
+		w.step(last, false)
+	}
+	p.act(w, last)
+	w.commit(false)
+	return w, p
+}
+
 // Whoever hears that a transaction has ended sees it ended: the answer comes when all partitions know, unless
 // that takes too long.
 func TestAnEndIsAnsweredWhenThePartitionsKnow(t *testing.T) {
 	for _, inTime := range []bool{true, false} {
-		w := newWorld(t, 1, transaction.SecondGeneration, 1)
-		p := w.producers[0]
-		for p.phase != ending {
-			w.step(last, false)
-		}
-		p.act(w, last)
-		w.commit(false)
+		w, p := decided(t)
 		if !p.waits || len(w.sent) == 0 {
 			t.Fatalf("got %d markers and waits %v, want the partitions to be told before the client", len(w.sent), p.waits)
 		}
@@ -136,13 +143,7 @@ func TestAnEndIsAnsweredWhenThePartitionsKnow(t *testing.T) {
 // for a moment, and no longer.
 func TestNextTransactionWaitsForTheEndOfTheOneBefore(t *testing.T) {
 	for _, inTime := range []bool{true, false} {
-		w := newWorld(t, 1, transaction.SecondGeneration, 1)
-		p := w.producers[0]
-		for p.phase != ending {
-			w.step(last, false)
-		}
-		p.act(w, last)
-		w.commit(false)
+		w, p := decided(t)
 		w.wait()
 		if p.phase != adding || len(w.sent) == 0 {
 			t.Fatalf("got phase %d and %d markers, want the end answered and the partitions to be told", p.phase, len(w.sent))

@@ -72,6 +72,7 @@
 //	markers of one request            maxMarkers       further ones go into the next request
 //	requests for slow partitions      maxSlow          further ones wait; each partition has one
 //	requests that wait for an end     maxParked        CONCURRENT_TRANSACTIONS at once, else after parkTime
+//	answers to ends that are held     one for an id    after holdTime the client has its answer
 //	requests that wait for a new id   maxNeedy         COORDINATOR_LOAD_IN_PROGRESS
 //	ids                               MaxIDs           new ones are told COORDINATOR_NOT_AVAILABLE
 //	bytes read in one turn            readBytes        the next turn goes on

@@ -11,16 +11,11 @@ import (
 // consuming compares reading what was written just before, from the page cache, with the floor's bare
 // sendfile loop. Both have the same client and the same batches.
 func consuming(ctx context.Context, b *bench) error {
-	floor, err := b.startFloor()
+	floor, node, stop, err := b.startBoth(ctx)
 	if err != nil {
 		return err
 	}
-	defer floor.stop()
-	node, err := b.startNode(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer node.kill()
+	defer stop()
 	sides := [2]*side{{addr: floor.addr, pid: floor.pid()}, {addr: node.addr, pid: node.pid()}}
 	for _, s := range sides {
 		if err := s.renew(ctx, 0); err != nil {

@@ -29,16 +29,11 @@ type writers struct {
 // The floor is asked for the gain too: where its own is below the goal, the machine has too few processors
 // for client and broker.
 func latencies(ctx context.Context, b *bench) error {
-	floor, err := b.startFloor()
+	floor, node, stop, err := b.startBoth(ctx)
 	if err != nil {
 		return err
 	}
-	defer floor.stop()
-	node, err := b.startNode(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer node.kill()
+	defer stop()
 	physics, broker := &writers{addr: floor.addr, pid: floor.pid()}, &writers{addr: node.addr, pid: node.pid()}
 	var syncs, beyond []float64
 	each := func() error {

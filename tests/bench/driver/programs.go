@@ -87,6 +87,18 @@ func spawn(said any, program string, args ...string) (*child, error) {
 // startFloor starts the floor.
 func (b *bench) startFloor() (*child, error) { return b.startServing(b.programs.floor, "serve") }
 
+// startBoth starts the floor and a node to compare with it, and returns how to end both.
+func (b *bench) startBoth(ctx context.Context) (floor *child, node *node, stop func(), err error) {
+	if floor, err = b.startFloor(); err != nil {
+		return nil, nil, nil, err
+	}
+	if node, err = b.startNode(ctx, ""); err != nil {
+		floor.stop()
+		return nil, nil, nil, err
+	}
+	return floor, node, func() { node.kill(); floor.stop() }, nil
+}
+
 // startServing starts a program that serves, in a folder of its own.
 func (b *bench) startServing(program string, args ...string) (*child, error) {
 	dir, err := os.MkdirTemp(b.dir, filepath.Base(program)+"-")

@@ -33,16 +33,11 @@ type side struct {
 
 // streams compares producing.
 func streams(ctx context.Context, b *bench) error {
-	floor, err := b.startFloor()
+	floor, node, stop, err := b.startBoth(ctx)
 	if err != nil {
 		return err
 	}
-	defer floor.stop()
-	node, err := b.startNode(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer node.kill()
+	defer stop()
 	sides := [2]*side{{addr: floor.addr, pid: floor.pid()}, {addr: node.addr, pid: node.pid()}}
 	for _, s := range sides {
 		if err := s.produce(ctx, b, "warm", b.sizes.warmMiB); err != nil {
