@@ -142,10 +142,11 @@ func fencedInstance(id string, owner *member) error {
 }
 
 // checkEpoch says whether a member is in the epoch that it should be in. One that is in the epoch before has
-// lost an answer; that is fine if it has nothing but what it was assigned.
+// lost an answer; that is fine if it has nothing but what belongs to it. What it has yet to give back does:
+// the answer that was lost may be the one that told it so.
 func checkEpoch(m *member, r *kmsg.ConsumerGroupHeartbeatRequest) error {
-	if r.MemberEpoch == m.epoch ||
-		r.MemberEpoch < m.epoch && r.MemberEpoch == m.previous && within(r.Topics, m.assigned) {
+	missed := r.MemberEpoch < m.epoch && r.MemberEpoch == m.previous
+	if r.MemberEpoch == m.epoch || missed && within(r.Topics, m.assigned.Plus(m.revoking)) {
 		return nil
 	}
 	relation := "smaller"

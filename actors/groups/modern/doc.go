@@ -49,9 +49,10 @@
 //	record.go     the group as it is written to the log and read again
 //	describe.go   what others are shown; commits and reads of offsets
 //
-// The rules and codes are those of KIP-848, KIP-1082, KIP-1251 and Kafka 4. Three are milder: a member that
-// joins again under its id keeps what it has, one with a new regular expression is answered when it is
-// known what that matches, and heartbeats of classic members look at topics too.
+// The rules and codes are those of KIP-848, KIP-1082, KIP-1251 and Kafka 4. Four are milder: a member that
+// joins again under its id keeps what it has, one that missed the answer which takes something from it is not
+// fenced for still having that, one with a new regular expression is answered when it is known what that
+// matches, and heartbeats of classic members look at topics too.
 //
 // It refuses to know actors, clocks, offsets and the image. Imported by actors/groups/consumers.
 package modern
