@@ -97,6 +97,18 @@ func fetchLed(client *kgo.Client, offset int64) (batch.Batch, error) {
 	}
 }
 
+// whileItRuns returns a context that ends with a node, after which nobody answers any more, and why the node ended.
+func whileItRuns(t *testing.T, running *broker.Running) (context.Context, <-chan error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	reason := make(chan error, 1)
+	go func() {
+		reason <- <-running.Done()
+		cancel()
+	}()
+	return ctx, reason
+}
+
 // TestFailingSyncStopsTheNode: nothing is acked that was not synced, and the node says why it stops.
 func TestFailingSyncStopsTheNode(t *testing.T) {
 	disk := vfs.NewMem()
@@ -107,13 +119,7 @@ func TestFailingSyncStopsTheNode(t *testing.T) {
 		}
 		return nil
 	}))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	reason := make(chan error, 1)
-	go func() {
-		reason <- <-running.Done()
-		cancel() // nobody will answer any more
-	}()
+	ctx, reason := whileItRuns(t, running)
 	client := connect(t, running)
 	acked := 0
 	for n := range 100 {
@@ -169,6 +175,7 @@ func TestFailingSyncOfASegmentStopsTheNode(t *testing.T) {
 		}
 		return nil
 	}))
+	ctx, reason := whileItRuns(t, running)
 	client := connect(t, running)
 	acked := 0
 	for n := range 40 {
@@ -176,7 +183,7 @@ func TestFailingSyncOfASegmentStopsTheNode(t *testing.T) {
 			failing.Store(true)
 		}
 		record := &kgo.Record{Value: incompressible(300_000)}
-		if client.ProduceSync(t.Context(), record).FirstErr() != nil {
+		if client.ProduceSync(ctx, record).FirstErr() != nil {
 			break
 		}
 		acked++
@@ -186,7 +193,7 @@ func TestFailingSyncOfASegmentStopsTheNode(t *testing.T) {
 		t.Errorf("%d records were acked, 20 of them before syncs failed", acked)
 	}
 	select {
-	case err := <-running.Done():
+	case err := <-reason:
 		if !errors.Is(err, vfs.ErrInjected) {
 			t.Errorf("got %v for a reason", err)
 		}
