@@ -115,6 +115,10 @@ func request[R kmsg.Response](ctx context.Context, s *system, r kmsg.Request) (R
 	return response.(R), nil
 }
 
+// maxCreated is how many partitions are asked for at once: Kafka's controller takes up to 10,000 records in
+// one change, one for the topic itself.
+const maxCreated = 5000
+
 // createTopic makes a topic and returns when all its replicas are in sync.
 func (s *system) createTopic(ctx context.Context, name string, partitions int) error {
 	if s.foreign {
@@ -124,7 +128,8 @@ func (s *system) createTopic(ctx context.Context, name string, partitions int) e
 	}
 	r := kmsg.NewPtrCreateTopicsRequest()
 	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, int32(partitions), int16(s.replicas)
+	topic.Topic, topic.ReplicationFactor = name, int16(s.replicas)
+	topic.NumPartitions = int32(min(partitions, maxCreated))
 	for key, value := range s.configs {
 		config := kmsg.NewCreateTopicsRequestTopicConfig()
 		config.Name, config.Value = key, &value
@@ -142,7 +147,30 @@ func (s *system) createTopic(ctx context.Context, name string, partitions int) e
 	if err != nil {
 		return err
 	}
+	for made := maxCreated; made < partitions; {
+		made = min(made+maxCreated, partitions)
+		if err := s.grow(ctx, name, made); err != nil {
+			return err
+		}
+	}
 	return s.awaitReplicas(ctx, name, partitions)
+}
+
+// grow gives a topic more partitions.
+func (s *system) grow(ctx context.Context, name string, partitions int) error {
+	r := kmsg.NewPtrCreatePartitionsRequest()
+	topic := kmsg.NewCreatePartitionsRequestTopic()
+	topic.Topic, topic.Count = name, int32(partitions)
+	r.Topics, r.TimeoutMillis = append(r.Topics, topic), int32(patience/time.Millisecond)
+	what := fmt.Sprintf("%s: %d partitions of %s", s.name, partitions, name)
+	return until(ctx, what, func(ctx context.Context) error {
+		grown, err := request[*kmsg.CreatePartitionsResponse](ctx, s, r)
+		const already = 37 // it has as many: an answer was lost
+		if err == nil && grown.Topics[0].ErrorCode != 0 && grown.Topics[0].ErrorCode != already {
+			err = fmt.Errorf("error code %d", grown.Topics[0].ErrorCode)
+		}
+		return err
+	})
 }
 
 func (s *system) deleteTopic(ctx context.Context, name string) error {
