@@ -36,7 +36,7 @@ faults: ## clusters that are killed, frozen and cut off; crashes of actors; all 
 	go test -count=1 -short -timeout 15m ./tests/cluster
 	CHRONIK_TXN_TIME=2m go test -count=1 -timeout 15m -p 2 ./tests/txn ./tests/crash $(SEEDED)
 	go test -count=1 -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
-	go test -count=1 -timeout 15m ./tests/chaos
+	go test $(RACE) -count=1 -timeout 15m ./tests/chaos
 
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

@@ -181,6 +181,8 @@ func (a *Actor) Receive(c *kit.Context) {
 		a.onDrained(c)
 	case janitor.CheckpointsMade:
 		a.onCheckpointsMade(c, m)
+	case drainLate:
+		a.onDrainLate(c)
 	}
 }
 

@@ -11,7 +11,8 @@
 //	receives  Stop, Await, Subscribe, Unsubscribe, Produce, Request, Fetch, Watch, Next, Unwatch,
 //	          partitions.Moved, storage.Opened, storage.Failed, server.Bound, listener.Bound, listener.Drained,
 //	          admin.Opened, admin.Failed, metadata.ImageChanged, metadata.Removed, partitions.LeadersReady,
-//	          electionOver, raftactor.Offline, raftactor.Resigned, janitor.CheckpointsMade, rebuild
+//	          electionOver, drainLate, raftactor.Offline, raftactor.Resigned, janitor.CheckpointsMade,
+//	          rebuild
 //	sends     Ready, Failed, LeaderChanged and Stopped; what local takes; listener.Open, listener.Drain,
 //	          metadata.Announce, raftactor.Subscribe,
 //	          raftactor.Resign, janitor.CheckpointNow
@@ -34,6 +35,8 @@
 //	listener drains     requests under way are answered
 //	janitor             checkpoints, so that the next start has nothing to replay
 //	parts stop          those who ask before those who answer
+//
+// A part that does not answer in time is not waited for.
 //
 // # Repairs
 //

@@ -115,5 +115,8 @@ type (
 // electionOver is the end of the wait for leaders at the start.
 type electionOver struct{}
 
+// drainLate is the end of the wait for requests under way and for checkpoints.
+type drainLate struct{}
+
 // rebuild is the end of the wait before a failed child is built again.
 type rebuild struct{ name string }

@@ -32,6 +32,7 @@ func (a *Actor) onStop(c *kit.Context, m Stop) {
 	}
 	if was == serving {
 		a.draining = true
+		c.After(m.Within+m.Within/2, drainLate{})
 		c.Self().Child(nameRaft).Tell(raftactor.Resign{Within: min(resignTime, m.Within/2), ReplyTo: c.Self()})
 		return
 	}
@@ -70,6 +71,17 @@ func (a *Actor) onCheckpointsMade(c *kit.Context, m janitor.CheckpointsMade) {
 	if m.Err != nil {
 		c.Log().Warn().Err(m.Err).Msg("no checkpoint at the stop; the next start replays the log")
 	}
+	a.draining = false
+	a.maybeStopped(c)
+}
+
+// onDrainLate goes on without the answer of a part. Each of them has a deadline of its own; what is left of
+// the time is for taking the node apart.
+func (a *Actor) onDrainLate(c *kit.Context) {
+	if a.stopping == nil || !a.draining {
+		return
+	}
+	c.Log().Warn().Msg("requests or checkpoints did not come to an end; the next start replays the log")
 	a.draining = false
 	a.maybeStopped(c)
 }

@@ -144,25 +144,25 @@ func (j *janitor) onGrown(c *kit.Context, m walactor.Grown) {
 // maybeBegin starts a round if there is reason to and none is under way.
 func (j *janitor) maybeBegin(c *kit.Context) {
 	if j.round == nil && (j.full || j.live >= j.config.CheckpointBytes) {
-		j.begin(c, j.config.CheckpointBytes/2, nil)
+		j.begin(c, j.config.CheckpointBytes/2)
 	}
 }
 
 func (j *janitor) onCheckpointNow(c *kit.Context, m CheckpointNow) {
-	if j.round != nil {
-		j.waiting = append(j.waiting, m)
-		return
+	j.waiting = append(j.waiting, m)
+	if j.round == nil {
+		j.begin(c, 0)
 	}
-	j.begin(c, 0, []CheckpointNow{m})
 }
 
-// begin starts a round after which at most keep bytes of the log should be needed.
-func (j *janitor) begin(c *kit.Context, keep int64, waiters []CheckpointNow) {
+// begin starts a round, for all who wait for one, after which at most keep bytes of the log should be needed.
+func (j *janitor) begin(c *kit.Context, keep int64) {
 	if j.full {
 		keep = 0
 	}
 	j.token++
-	j.round = &round{logging: map[uint64]Checkpointed{}, waiters: waiters, begun: c.Now()}
+	j.round = &round{logging: map[uint64]Checkpointed{}, begun: c.Now()}
+	j.round.waiters, j.waiting = j.waiting, nil
 	j.config.WAL.Tell(walactor.Pins{Keep: keep, ReplyTo: c.Self(), Token: j.token})
 }
 
@@ -298,10 +298,10 @@ func (j *janitor) onAppended(c *kit.Context, m walactor.Appended) {
 	j.advance(c)
 }
 
-// end closes the round and starts the next one if somebody waits for it.
+// end closes the round and starts the next one if somebody waits for it. The round is there until those who
+// wait for it are told: should this fail, onStopped tells them.
 func (j *janitor) end(c *kit.Context) {
 	r := j.round
-	j.round = nil
 	j.metrics.made.Add(float64(r.made))
 	j.metrics.missed.Add(float64(r.missed))
 	c.Log().Debug().Int("made", r.made).Int("missed", r.missed).Dur("took", c.Now().Sub(r.begun)).
@@ -309,13 +309,12 @@ func (j *janitor) end(c *kit.Context) {
 	for _, w := range r.waiters {
 		w.ReplyTo.Tell(CheckpointsMade{Made: r.made, Missed: r.missed, Token: w.Token})
 	}
+	j.round = nil
 	if j.config.Space.Low() || j.full {
 		j.config.WAL.Tell(walactor.Release{ReplyTo: c.Self()})
 	}
 	if len(j.waiting) > 0 {
-		waiters := j.waiting
-		j.waiting = nil
-		j.begin(c, 0, waiters)
+		j.begin(c, 0)
 		return
 	}
 	if r.missed > 0 {
@@ -352,7 +351,7 @@ func (j *janitor) onLook(c *kit.Context) {
 	// What is deleted leaves the disk with the next checkpoint, and a log that takes nothing new would never
 	// reach one: the disk would stay full.
 	if space.Low() && j.round == nil {
-		j.begin(c, 0, nil)
+		j.begin(c, 0)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 // Have describes what this log holds, for Share of another replica's log: where it ends, since what is before
 // is the same everywhere. While it is copied anew, that is where the copy ends.
 func (l *Log) Have() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.renewing.log != nil {
 		return l.renewing.log.Have()
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -78,40 +80,67 @@ func (c *campaign) readAll(topic string, committed bool, visit func(*kgo.Record)
 	}
 }
 
-// compareReplicas stops all nodes and wants the files of all replicas of a partition to hold the same bytes, as
-// far as both go: a follower may not have applied the end by the time it is asked how long its log is.
+// compareReplicas takes its disk from one node, waits until all replicas of a partition are of one length, stops all
+// nodes, and wants the files to hold the same bytes, as far as that length.
 func (c *campaign) compareReplicas() {
 	if len(c.world.nodes) == 1 {
 		return
 	}
-	sizes := map[int32]map[string]int64{}
-	for _, n := range c.world.nodes {
-		sizes[n.id] = c.sizes(n)
+	if loss := (provocation{cuts: true, wipes: true}); c.ready(loss, nil) {
+		c.carryOut(loss, c.anyNode(), false)
 	}
+	lengths := c.lengths()
 	for _, n := range c.world.nodes {
 		n.stop()
 	}
-	for _, topic := range []string{orders, payments} {
-		for p := range partitions {
-			name := fmt.Sprintf("%s-%d", topic, p)
-			first := c.segments(c.world.nodes[0], name, sizes[c.world.nodes[0].id][name])
-			for _, n := range c.world.nodes[1:] {
-				other := c.segments(n, name, sizes[n.id][name])
-				common := min(len(first), len(other))
-				if common == 0 || !bytes.Equal(first[:common], other[:common]) {
-					c.t.Errorf("VIOLATION: the replicas of %s on nodes 1 and %d differ within %d bytes", name, n.id, common)
-				}
+	for name, length := range lengths {
+		first := c.segments(c.world.nodes[0], name, length)
+		for _, n := range c.world.nodes[1:] {
+			if !bytes.Equal(first, c.segments(n, name, length)) {
+				c.t.Errorf("VIOLATION: the replicas of %s on nodes 1 and %d differ within %d bytes", name, n.id, length)
 			}
 		}
 	}
 }
 
-// sizes asks a node for the bytes in its logs, by partition. Its files may go on behind them, with what is not
-// committed.
+// lengths returns the bytes of each partition, when all nodes have as many: a follower may have the end yet to apply,
+// and one that has just lost its disk nearly everything.
+func (c *campaign) lengths() map[string]int64 {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for begun := time.Now(); ; <-look.C {
+		all := make([]map[string]int64, len(c.world.nodes))
+		for i, n := range c.world.nodes {
+			all[i] = c.sizes(n)
+		}
+		same := len(all[0]) == 2*partitions
+		for _, one := range all[1:] {
+			same = same && maps.Equal(all[0], one)
+		}
+		if same {
+			return all[0]
+		}
+		if waited := time.Since(begun); waited > patience {
+			c.t.Fatalf("VIOLATION: after %v the nodes have so many bytes of each partition: %v", waited, all)
+		}
+	}
+}
+
+// sizes asks a node for the bytes in its logs of what the load writes, by partition. Its files may go on behind them,
+// with what is not committed.
 func (c *campaign) sizes(n *node) map[string]int64 {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	answer, err := kmsg.NewPtrDescribeLogDirsRequest().RequestWith(ctx, c.prober.Broker(int(n.id)))
+	request := kmsg.NewPtrDescribeLogDirsRequest()
+	for _, name := range []string{orders, payments} {
+		topic := kmsg.NewDescribeLogDirsRequestTopic()
+		topic.Topic = name
+		for p := range int32(partitions) {
+			topic.Partitions = append(topic.Partitions, p)
+		}
+		request.Topics = append(request.Topics, topic)
+	}
+	answer, err := request.RequestWith(ctx, c.prober.Broker(int(n.id)))
 	if err != nil {
 		c.t.Fatalf("node %d does not describe its logs: %v", n.id, err)
 	}

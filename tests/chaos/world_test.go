@@ -3,9 +3,11 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -192,6 +194,12 @@ func (n *node) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_, broken := n.over()
+	life := n.alive()
+	slow := time.AfterFunc(patience/3, func() {
+		n.world.t.Logf("node %d has not stopped after %v; there are still %v",
+			n.id, patience/3, slices.Sorted(maps.Keys(life.all())))
+	})
+	defer slow.Stop()
 	if err := n.end(ctx); err != nil && !broken {
 		n.world.t.Errorf("stop node %d: %v", n.id, err)
 	}
