@@ -61,7 +61,7 @@ interop: ## install real Kafka clients, run them against a node and compare ever
 bench: ## measure the broker against a physical floor and print the table
 	go run ./tests/bench/driver $(BENCH)
 
-bench-peers: ## measure beside Apache Kafka and NATS JetStream; needs Java, Maven and three hours (BENCH_PEERS="-for 3s": half)
+bench-peers: ## measure beside Apache Kafka and NATS JetStream; needs Java, Maven and an hour and a half
 	go run ./tests/bench/peers $(BENCH_PEERS)
 
 bench-short: ## one node beside the floor in a minute; fails when a ratio is grossly worse than it was

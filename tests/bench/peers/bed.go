@@ -75,32 +75,39 @@ func (b *bench) warmUp(ctx context.Context, s *system) error {
 	return err
 }
 
-// scenario runs one on each system in turn, so often as there are rounds.
-func (b *bench) scenario(ctx context.Context, sc *scenario, systems []*system) error {
+// scenario runs one on each system in turn, so often as there are rounds. One of the others that cannot do
+// it, or not in the time that there is, is left out of the rest of the scenario, and the table says so.
+func (b *bench) scenario(ctx context.Context, sc *scenario, running []*system) error {
 	if sc.needs != nil {
 		if err := sc.needs(ctx, b); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", sc.name, err)
 			return nil
 		}
 	}
-	systems = slices.DeleteFunc(slices.Clone(systems), func(s *system) bool { return !sc.takes(s) })
-	var undo []func() error
+	systems := slices.DeleteFunc(slices.Clone(running), func(s *system) bool { return !sc.takes(s) })
+	undo := map[*system]func() error{}
 	if sc.fixture != nil {
-		for _, s := range systems {
-			away, err := sc.fixture(ctx, b, s)
-			if err != nil {
-				return b.explain(s, fmt.Errorf("%s: %w", sc.name, err))
+		for _, s := range slices.Clone(systems) {
+			away, err := bounded(ctx, func(ctx context.Context) (func() error, error) {
+				return sc.fixture(ctx, b, s)
+			})
+			if err == nil {
+				undo[s] = away
+			} else if systems, err = b.leaveOut(ctx, sc, s, err, systems, running); err != nil {
+				return err
 			}
-			undo = append(undo, away)
 		}
 	}
 	runs := map[string][]figures{}
 	for round := range b.rounds {
-		for _, s := range systems {
+		for _, s := range slices.Clone(systems) {
 			begun := time.Now()
-			got, err := sc.run(ctx, b, s)
+			got, err := bounded(ctx, func(ctx context.Context) (figures, error) { return sc.run(ctx, b, s) })
 			if err != nil {
-				return b.explain(s, fmt.Errorf("%s: %w", sc.name, err))
+				if systems, err = b.leaveOut(ctx, sc, s, err, systems, running); err != nil {
+					return err
+				}
+				continue
 			}
 			runs[s.name] = append(runs[s.name], got)
 			first := sc.lines[0]
@@ -110,10 +117,61 @@ func (b *bench) scenario(ctx context.Context, sc *scenario, systems []*system) e
 	}
 	b.rows = append(b.rows, rowsOf(sc, runs)...)
 	var errs []error
-	for _, away := range undo {
-		errs = append(errs, away())
+	for _, s := range systems {
+		if away := undo[s]; away != nil {
+			errs = append(errs, away())
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// longest bounds one run of a scenario, and what makes its fixture.
+const longest = 5 * time.Minute
+
+func bounded[T any](ctx context.Context, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("it took longer than %v", longest))
+	defer cancel()
+	got, err := f(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return got, err
+}
+
+// leaveOut notes that one of the others has failed, and starts it anew for the scenarios that come. It
+// returns those that go on with this one. An error of our own, or of the floor, ends the run.
+func (b *bench) leaveOut(
+	ctx context.Context, sc *scenario, s *system, err error, systems, running []*system,
+) ([]*system, error) {
+	if ctx.Err() != nil || s.name == chronikName || s.name == floorName {
+		return nil, b.explain(s, fmt.Errorf("%s: %w", sc.name, err))
+	}
+	fmt.Fprintf(os.Stderr, "%s %s: left out: %v\n", sc.name, s.name, err)
+	b.failures = append(b.failures, failure{Scenario: sc.name, System: s.name, Why: err.Error()})
+	if err := b.startAnew(ctx, sc, s, running); err != nil {
+		return nil, b.explain(s, err)
+	}
+	return slices.DeleteFunc(slices.Clone(systems), func(one *system) bool { return one == s }), nil
+}
+
+// startAnew replaces the nodes of a system, and of those that are the same nodes, by new ones.
+func (b *bench) startAnew(ctx context.Context, sc *scenario, s *system, running []*system) error {
+	fresh, err := makerOf(s.name)(ctx, b, sc.nodes)
+	if err != nil {
+		return err
+	}
+	_ = s.end() // the folder goes as a whole
+	for _, one := range fresh {
+		for _, old := range running {
+			if old.name == one.name {
+				*old = *one
+			}
+		}
+	}
+	if err := s.start(); err != nil || sc.cold {
+		return err
+	}
+	return b.warmUp(ctx, fresh[0])
 }
 
 // explain adds the end of the logs of a system's nodes to an error.

@@ -26,7 +26,7 @@ func addresses(count int) ([]string, error) {
 
 // makeChronik prepares nodes with default settings.
 func makeChronik(_ context.Context, b *bench, nodes int) ([]*system, error) {
-	s := &system{name: "chronik", client: b.programs.load, replicas: nodes}
+	s := &system{name: chronikName, client: b.programs.load, replicas: nodes}
 	free, err := addresses(3 * nodes)
 	if err != nil {
 		return nil, err

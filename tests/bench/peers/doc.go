@@ -11,6 +11,7 @@
 //
 // tests/bench/README.md says what is compared, how, and what came out.
 //
-// It refuses to be a test of Kafka or NATS: they run as they come, and an answer that a client cannot use
-// ends the measurement. It fails because of a figure in the short form only, and only because of ratios.
+// It refuses to be a test of Kafka or NATS: they run as they come, and what one of them cannot do, or not in
+// five minutes, is left out and named. It fails because of a figure in the short form only, and only because
+// of ratios.
 package main

@@ -18,20 +18,12 @@ var startScenario = scenario{
 }
 
 func start(ctx context.Context, b *bench, s *system) (figures, error) {
-	for _, one := range makers {
-		for _, name := range one.names {
-			if name != s.name {
-				continue
-			}
-			fresh, err := one.make(ctx, b, 1)
-			if err != nil {
-				return nil, err
-			}
-			defer fresh[0].end()
-			return startOne(fresh[0])
-		}
+	fresh, err := makerOf(s.name)(ctx, b, 1)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("nobody makes %s", s.name)
+	defer fresh[0].end()
+	return startOne(fresh[0])
 }
 
 func startOne(s *system) (figures, error) {

@@ -35,6 +35,8 @@ type bench struct {
 	peaks   map[string]float64 // records per second that a system reached
 	reading map[string]string  // the topic that consumers read, by system
 	rows    []row
+
+	failures []failure
 }
 
 func main() {
@@ -54,9 +56,9 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&wanted, "scenarios", "", "scenarios, with commas between; all if empty; list prints them")
 	flags.StringVar(&systems, "systems", "chronik,kafka,kafka-flush,nats,nats-always,floor", "who takes part")
 	flags.IntVar(&b.rounds, "rounds", 5, "alternating runs of each scenario")
-	flags.DurationVar(&b.duration, "for", 12*time.Second, "length of one run")
+	flags.DurationVar(&b.duration, "for", 3*time.Second, "length of one run; at a fixed rate four times as long")
 	flags.IntVar(&b.readMiB, "mib", 1024, "MiB that consumers read")
-	flags.DurationVar(&b.warm, "warm", 10*time.Second, "load on each system before the first that is measured")
+	flags.DurationVar(&b.warm, "warm", 5*time.Second, "load on each system before the first that is measured")
 	flags.BoolVar(&b.profile, "pprof", false, "let Chronik serve profiles and print where")
 	flags.BoolVar(&b.short, "short", false, "one node beside the floor; fails on gross regressions")
 	flags.StringVar(&server, "server", "", "take this chronik-server and do not build one")
@@ -131,12 +133,14 @@ func choose(names string) ([]*scenario, error) {
 // conclude prints everything, and fails when the short form saw a regression.
 func (b *bench) conclude() error {
 	printTable(os.Stdout, b.rows, b.systems)
+	printFailures(os.Stdout, b.failures)
 	machine, err := describeMachine()
 	if err != nil {
 		return err
 	}
 	r := result{
 		Machine: machine, Versions: b.versions(), Rounds: b.rounds, Seconds: b.duration.Seconds(), Rows: b.rows,
+		Failures: b.failures,
 	}
 	fmt.Println()
 	if err := r.print(os.Stdout); err != nil {

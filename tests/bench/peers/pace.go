@@ -45,9 +45,12 @@ func pace(rate float64) func(context.Context, *bench, *system) (figures, error) 
 func (b *bench) paceWords(s *system, topic string, rate float64, partitions int) []any {
 	return []any{
 		"pace", "-broker", s.seeds(), "-topic", topic, "-rate", rate, "-record", paceRecord,
-		"-partitions", partitions, "-for", b.duration,
+		"-partitions", partitions, "-for", b.paced(),
 	}
 }
+
+// paced is how long records flow at a fixed rate: longer than in a flood, for the sake of the rare slow ones.
+func (b *bench) paced() time.Duration { return 4 * b.duration }
 
 func latencies(paced stats.Paced) figures {
 	l := paced.Latency
@@ -59,7 +62,7 @@ func latencies(paced stats.Paced) figures {
 
 // paceHalf goes at half the rate that the slower system reached in the floods before.
 func paceHalf(ctx context.Context, b *bench, s *system) (figures, error) {
-	chronik, kafka := b.peaks["chronik"], b.peaks[kafkaName]
+	chronik, kafka := b.peaks[chronikName], b.peaks[kafkaName]
 	if chronik == 0 || kafka == 0 {
 		return nil, fmt.Errorf("latency-half needs a produce scenario of both systems before it")
 	}
@@ -81,7 +84,7 @@ func paceRestart(ctx context.Context, b *bench, s *system) (figures, error) {
 		}
 		defer beside.stop()
 		select {
-		case <-time.After(b.duration / 2): // into the run, which begins to count after its lead
+		case <-time.After(b.paced() / 2): // into the run, which begins to count after its lead
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -32,6 +32,13 @@ type row struct {
 	Ratios   map[string]ratio     `json:"ratios"`
 }
 
+// failure says why a system has no figures of a scenario, or not of all rounds.
+type failure struct {
+	Scenario string `json:"scenario"`
+	System   string `json:"system"`
+	Why      string `json:"why"`
+}
+
 // rowsOf makes the rows of a scenario out of the figures of its runs.
 func rowsOf(sc *scenario, runs map[string][]figures) []row {
 	var rows []row
@@ -45,7 +52,7 @@ func rowsOf(sc *scenario, runs map[string][]figures) []row {
 				r.Runs[name] = append(r.Runs[name], one[l.figure])
 			}
 		}
-		own := r.Runs["chronik"]
+		own := r.Runs[chronikName]
 		for name, values := range r.Runs {
 			var ratios []float64
 			for i := range min(len(own), len(values)) {
@@ -53,7 +60,7 @@ func rowsOf(sc *scenario, runs map[string][]figures) []row {
 					ratios = append(ratios, own[i]/values[i])
 				}
 			}
-			if name == "chronik" || len(ratios) == 0 {
+			if name == chronikName || len(ratios) == 0 {
 				continue
 			}
 			r.Ratios[name] = ratio{
@@ -122,6 +129,14 @@ func printTable(w io.Writer, rows []row, systems []string) {
 	}
 }
 
+// printFailures writes who could not do what, a line each.
+func printFailures(w io.Writer, failures []failure) {
+	for _, f := range failures {
+		why, _, _ := strings.Cut(f.Why, "\n")
+		fmt.Fprintf(w, "\n%s: %s failed: %s\n", f.Scenario, f.System, why)
+	}
+}
+
 // cell is the median of a system, and how Chronik's compares.
 func (r *row) cell(name string) string {
 	values := r.Runs[name]
@@ -129,7 +144,7 @@ func (r *row) cell(name string) string {
 		return ""
 	}
 	median := digits(stats.Median(values))
-	if name == "chronik" {
+	if name == chronikName {
 		return fmt.Sprintf("**%s** (%s to %s)", median, digits(slices.Min(values)), digits(slices.Max(values)))
 	}
 	ratio, ok := r.Ratios[name]
@@ -160,6 +175,7 @@ type result struct {
 	Rounds   int               `json:"rounds"`
 	Seconds  float64           `json:"seconds_per_run"`
 	Rows     []row             `json:"rows"`
+	Failures []failure         `json:"failures,omitempty"`
 }
 
 func (r *result) print(w io.Writer) error { return json.NewEncoder(w).Encode(r) }

@@ -21,7 +21,7 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 		return all
 	}
 	rows := rowsOf(sc, map[string][]figures{
-		"chronik": runs(100, 10, 300), kafkaName: runs(50, 5, 100), floorName: runs(400, 40, 600),
+		chronikName: runs(100, 10, 300), kafkaName: runs(50, 5, 100), floorName: runs(400, 40, 600),
 	})
 	if got := rows[0].Ratios[kafkaName]; got.Low != 2 || got.Median != 2 || got.High != 3 {
 		t.Errorf("ratio to kafka: got %+v, want 2, 2, 3", got)

@@ -38,13 +38,14 @@ type scenario struct {
 }
 
 func (sc *scenario) takes(s *system) bool {
-	return s.name == "chronik" || s.name == "kafka" || slices.Contains(sc.others, s.name)
+	return s.name == chronikName || s.name == kafkaName || slices.Contains(sc.others, s.name)
 }
 
 const (
-	kafkaName = "kafka"
-	flushName = "kafka-flush"
-	floorName = "floor"
+	chronikName = "chronik"
+	kafkaName   = "kafka"
+	flushName   = "kafka-flush"
+	floorName   = "floor"
 )
 
 // Beyond these the short form fails. On two cores that thirty other processes were using too, the medians of

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ var makers = []struct {
 	names []string
 	make  maker
 }{
-	{[]string{"chronik"}, makeChronik},
+	{[]string{chronikName}, makeChronik},
 	{[]string{"kafka", "kafka-flush"}, makeKafka},
 	{[]string{"nats"}, func(ctx context.Context, b *bench, nodes int) ([]*system, error) {
 		return makeNATS(ctx, b, nodes, "nats", "2m")
@@ -51,6 +52,15 @@ var makers = []struct {
 		return makeNATS(ctx, b, nodes, "nats-always", "always")
 	}},
 	{[]string{"floor"}, makeFloor},
+}
+
+func makerOf(name string) maker {
+	for _, one := range makers {
+		if slices.Contains(one.names, name) {
+			return one.make
+		}
+	}
+	panic("BUG: nobody makes " + name)
 }
 
 // folder makes a new one for the data and the log of a node.
