@@ -326,7 +326,7 @@ func TestReassignmentIsCompleteOnlyWithExactlyItsMembers(t *testing.T) {
 		"as wanted":         {p, leads, group.MembersChanged{Term: 5, Voters: numbers(p.Target())}, true},
 		"one has not left":  {p, leads, group.MembersChanged{Term: 5, Voters: numbers(p.Replicas)}, false},
 		"one has not come":  {p, leads, group.MembersChanged{Term: 5, Voters: numbers(p.Target()[:1])}, false},
-		"between two":       {p, leads, group.MembersChanged{Term: 5, Voters: numbers(p.Target()), Joint: true}, false},
+		"between two":       {p, leads, group.MembersChanged{Term: 5, Voters: numbers(p.Target()), Changing: true}, false},
 		"of another term":   {p, leads, group.MembersChanged{Term: 4, Voters: numbers(p.Target())}, false},
 		"one still learns":  {p, leads, group.MembersChanged{Term: 5, Voters: numbers(p.Target()), Learners: []uint64{9}}, false},
 		"does not lead":     {p, partition.Leadership{Node: 2, Epoch: 5}, group.MembersChanged{Term: 5, Voters: numbers(p.Target())}, false},

@@ -18,12 +18,13 @@ import (
 // What is not known counts as behind. Time is that of the ticks: in a group that sleeps everybody who can be
 // reached has everything.
 type insync struct {
-	ids    []uint64 // sorted; replaced, never changed
-	recent uint64   // commit index at the last mark
-	old    uint64   // and at the one before
-	ticks  int
-	told   bool
-	since  map[uint64]int // ticks that a member has been behind; nil while all are in sync
+	ids      []uint64 // sorted; replaced, never changed
+	recent   uint64   // commit index at the last mark
+	old      uint64   // and at the one before
+	ticks    int
+	told     bool // with changing
+	changing bool
+	since    map[uint64]int // ticks that a member has been behind; nil while all are in sync
 }
 
 // markTicks is the time between two marks: who is in sync is at most two of them behind.
@@ -107,13 +108,17 @@ func (c *Core) TellMembers() { c.insync.told = false }
 
 // announceMembers reports who is a member and who is in sync, if there is news.
 func (c *Core) announceMembers() {
-	if !c.leading || c.insync.told || c.preparer == nil {
+	if !c.leading || c.preparer == nil {
 		return
 	}
-	c.insync.told = true
+	changing := c.members.joint() || !c.sealed()
+	if c.insync.told && c.insync.changing == changing {
+		return
+	}
+	c.insync.told, c.insync.changing = true, changing
 	c.effects().Members = append(c.effects().Members, MembersChanged{
 		Group: c.group, Term: c.term, Voters: c.members.voters, Learners: c.members.learners,
-		InSync: c.insync.ids, Joint: c.members.joint(),
+		InSync: c.insync.ids, Changing: changing,
 	})
 }
 

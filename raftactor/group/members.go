@@ -83,6 +83,9 @@ type wanted struct {
 	Want
 	open     bool
 	proposed uint64 // index of the last change that was proposed; the next one waits until it is applied
+	// sealedBy is the end of the log when this leader applied a change: what is committed beyond it, seals that.
+	// 0 if none was applied since it leads.
+	sealedBy uint64
 }
 
 // Want says which membership should be. The leader works towards it.
@@ -105,19 +108,21 @@ func (c *Core) tickMembers() {
 // maybeChangeMembers proposes the next step from the present membership to the one that is wanted. Raft takes
 // one change at a time, and only once the one before is applied; until then there is nothing to do.
 func (c *Core) maybeChangeMembers() {
-	if !c.leading || c.preparer == nil || c.transferring() || !c.members.joint() && !c.wants() {
-		return
-	}
-	if c.applied < c.want.proposed {
+	if !c.leading || c.preparer == nil || c.transferring() || c.applied < c.want.proposed {
 		return
 	}
 	if c.members.joint() {
 		c.leaveJoint()
 		return
 	}
+	if !c.wants() {
+		c.seal()
+		return
+	}
 	changes, done := c.nextChanges()
 	c.want.open = !done
 	if len(changes) == 0 {
+		c.seal()
 		return
 	}
 	change := &raftpb.ConfChangeV2{Changes: changes}
@@ -141,6 +146,29 @@ func (c *Core) maybeChangeMembers() {
 // Whoever is put out has nothing after the change if nothing follows it: once it is applied, the leader sends
 // no more there.
 func (c *Core) changing() bool { return c.leading && c.handed < c.want.proposed }
+
+// seal has an empty entry follow a change of the membership, unless something else does. Until that is
+// committed, sealed says no, and whoever was put out must be kept. Commit indexes become durable only with the
+// entries that come after them, see storageAppend, so a change is forgotten when all lose power in time:
+//
+//	1, 4 (stay)                                2, 3 (are put out)
+//	end the change, know that it is committed  know it too, and are removed
+//	lose power, and with it the commit index
+//	stand in the old membership                are not there to vote, for good
+//
+// Who acknowledges an entry that was proposed after the change had been committed has stored that it was. A
+// leader that had applied the change before it led says so with its first entry.
+func (c *Core) seal() {
+	if c.want.sealedBy == 0 || c.last > c.want.sealedBy {
+		return
+	}
+	c.ignore(c.node.Propose(nil))
+	c.dirty = true
+	c.settle()
+}
+
+// sealed tells whether a majority of the present members knows them, whatever is lost.
+func (c *Core) sealed() bool { return c.handed > c.want.sealedBy }
 
 // wants tells whether the membership may have to be changed.
 func (c *Core) wants() bool { return c.want.open && len(c.want.Voters) > 0 }
@@ -231,6 +259,9 @@ func (c *Core) nextChanges() (changes []*raftpb.ConfChangeSingle, done bool) {
 // changedMembers takes over a membership that raft has switched to.
 func (c *Core) changedMembers(conf *raftpb.ConfState) {
 	c.members = membersOf(conf)
+	if c.leading {
+		c.want.sealedBy = c.last
+	}
 	c.insync.told = false
 	c.want.open = len(c.want.Voters) > 0
 	c.idleTicks = 0

@@ -56,8 +56,9 @@ type MembersChanged struct {
 	// InSync are the members that are reachable and have acknowledged what was committed a second ago; the
 	// leader is among them.
 	InSync []uint64
-	// Joint says that a change of the voters is under way.
-	Joint bool
+	// Changing says that a change of the members is under way, or that it could still be forgotten when nodes
+	// lose power: whoever it puts out has to be kept.
+	Changing bool
 }
 
 // TellMembers has a leader send MembersChanged once more, for somebody who may have missed the last one:

@@ -24,7 +24,7 @@ func (c *Core) noteRole(rd raft.Ready) (lost bool) {
 	if c.leading {
 		c.effects().StopFetch, c.install.running = c.install.running, false // a leader has everything
 		c.insync.lead(c.replica)
-		c.want.open, c.want.proposed = len(c.want.Voters) > 0, 0
+		c.want.open, c.want.proposed, c.want.sealedBy = len(c.want.Voters) > 0, 0, 0
 		if planted.StampEarly && c.handed > 0 && c.handed == c.applied {
 			c.leadSent = c.term
 			early := applier.Apply{Index: c.applied, Term: c.caughtUp.appliedTerm, Lead: c.term}

@@ -207,7 +207,7 @@ func (r *replica) carryOut(e *Effects) {
 		}
 	}
 	for _, m := range e.Members {
-		r.tracef("members: voters=%v learners=%v insync=%v joint=%t", m.Voters, m.Learners, m.InSync, m.Joint)
+		r.tracef("members: voters=%v learners=%v insync=%v changing=%t", m.Voters, m.Learners, m.InSync, m.Changing)
 		r.members = m
 	}
 	for _, one := range e.Transferred {

@@ -55,9 +55,10 @@ func (c *caller) ask(to int32, build func(replyTo kit.Address) any, answer func(
 			finish(message, nil)
 		})
 	})
+	connected := w.nodes[to-1].life
 	w.scheduler.after(c.way(to), func() {
 		l := w.nodes[to-1].life
-		if l == nil {
+		if l == nil || connected != nil && l != connected {
 			w.wire.later(func() {
 				late.Stop()
 				finish(nil, errNoNode)

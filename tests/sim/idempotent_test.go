@@ -25,6 +25,7 @@ type idempotent struct {
 	open     []*sending // not acknowledged, in order
 	flying   int
 	to       int32 // who gets all of them; 0: nobody yet
+	life     *life // of that node, when it got the last one
 	failed   bool  // something was not acknowledged: wait for all answers and begin again
 }
 
@@ -98,11 +99,18 @@ func (p *idempotent) write() {
 	}
 }
 
-// send sends to one node until something is not acknowledged: what goes to two may overtake.
+// send sends to one life of one node until something is not acknowledged: what goes to two may overtake, and a
+// connection does not outlive the node.
 func (p *idempotent) send(one *sending) {
 	if p.to == 0 {
 		p.to = p.node(topicName, p.index)
 	}
+	life := p.world.nodes[p.to-1].life
+	if p.flying > 0 && life != p.life {
+		p.failed = true // to be sent again with those on their way
+		return
+	}
+	p.life = life
 	p.flying++
 	one.tries++
 	one.flying = true
