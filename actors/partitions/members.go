@@ -44,7 +44,10 @@ func numbers(replicas []image.ReplicaID) []uint64 {
 // reassigned tells whether the group of a partition has exactly the members that its reassignment aims at, as
 // the leader on this node knows.
 func reassigned(p image.Partition, l *partition.Leadership, m *group.MembersChanged) bool {
-	if !p.Reassigning() || !l.Ready || m == nil || m.Term != uint64(l.Epoch) || m.Changing || len(m.Learners) > 0 {
+	if !p.Reassigning() || !l.Ready || m == nil || m.Term != uint64(l.Epoch) {
+		return false
+	}
+	if m.Changing || len(m.Learners) > 0 {
 		return false
 	}
 	target := slices.Sorted(slices.Values(numbers(p.Target())))

@@ -148,8 +148,8 @@ func (c *Core) maybeChangeMembers() {
 func (c *Core) changing() bool { return c.leading && c.handed < c.want.proposed }
 
 // seal has an empty entry follow a change of the membership, unless something else does. Until that is
-// committed, sealed says no, and whoever was put out must be kept. Commit indexes become durable only with the
-// entries that come after them, see storageAppend, so a change is forgotten when all lose power in time:
+// committed, sealed says no, and whoever was put out must be kept. Commit indexes become durable only with
+// the entries that come after them, see storageAppend, so a change is forgotten when all lose power in time:
 //
 //	1, 4 (stay)                                2, 3 (are put out)
 //	end the change, know that it is committed  know it too, and are removed
