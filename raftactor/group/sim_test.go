@@ -317,7 +317,7 @@ func (r *replica) fetch(from *replica) {
 		return
 	}
 	r.machine.applied = append(r.machine.applied[:0:0], source.applied...)
-	r.machine.restored = source.index
+	r.machine.restored = max(source.index, source.restored) // the source may be ahead of its index, too
 	r.core.Installed(Installed{
 		Index: source.index, Term: source.term, ConfState: source.conf, Machine: source.state(),
 	})

@@ -155,7 +155,7 @@ func TestSeedIsReplayed(t *testing.T) {
 
 // TestCrashedNodesAreForgotten keeps the memory of a run that of the nodes which are on, however many have crashed.
 func TestCrashedNodesAreForgotten(t *testing.T) {
-	o := optionsOf(1009)
+	o := optionsOf(1012)
 	o.length = 2 * time.Minute
 	o.atEnd = func(w *world) {
 		w.scheduler.run(w.scheduler.now.Add(time.Minute), never) // connections end whose ends were told of nothing
