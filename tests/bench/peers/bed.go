@@ -85,14 +85,14 @@ func (b *bench) scenario(ctx context.Context, sc *scenario, running []*system) e
 		}
 	}
 	systems := slices.DeleteFunc(slices.Clone(running), func(s *system) bool { return !sc.takes(s) })
-	undo := map[*system]func() error{}
+	fixtures := map[*system]undo{}
 	if sc.fixture != nil {
 		for _, s := range slices.Clone(systems) {
-			away, err := bounded(ctx, func(ctx context.Context) (func() error, error) {
+			away, err := bounded(ctx, func(ctx context.Context) (undo, error) {
 				return sc.fixture(ctx, b, s)
 			})
 			if err == nil {
-				undo[s] = away
+				fixtures[s] = away
 			} else if systems, err = b.leaveOut(ctx, sc, s, err, systems, running); err != nil {
 				return err
 			}
@@ -118,8 +118,8 @@ func (b *bench) scenario(ctx context.Context, sc *scenario, running []*system) e
 	b.rows = append(b.rows, rowsOf(sc, runs)...)
 	var errs []error
 	for _, s := range systems {
-		if away := undo[s]; away != nil {
-			errs = append(errs, away())
+		if away := fixtures[s]; away != nil {
+			errs = append(errs, away(ctx))
 		}
 	}
 	return errors.Join(errs...)

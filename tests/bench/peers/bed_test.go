@@ -25,8 +25,8 @@ func TestSystemThatFailsIsLeftOut(t *testing.T) {
 	asked, undone := map[string]int{}, map[string]int{}
 	sc := &scenario{
 		name: "hard", nodes: 1, cold: true, lines: []line{{figure: "rate", more: true}},
-		fixture: func(_ context.Context, _ *bench, s *system) (func() error, error) {
-			return func() error { undone[s.name]++; return nil }, nil
+		fixture: func(_ context.Context, _ *bench, s *system) (undo, error) {
+			return func(ctx context.Context) error { undone[s.name]++; return ctx.Err() }, nil
 		},
 		run: func(_ context.Context, _ *bench, s *system) (figures, error) {
 			if asked[s.name]++; s == other && asked[s.name] == 2 {

@@ -69,13 +69,13 @@ func idleScenarios(nodes int) []scenario {
 	return all
 }
 
-func idleFixture(partitions int) func(context.Context, *bench, *system) (func() error, error) {
-	return func(ctx context.Context, b *bench, s *system) (func() error, error) {
+func idleFixture(partitions int) func(context.Context, *bench, *system) (undo, error) {
+	return func(ctx context.Context, b *bench, s *system) (undo, error) {
 		topic := b.nextTopic()
 		if err := s.createTopic(ctx, topic, partitions); err != nil {
 			return nil, err
 		}
-		return func() error { return s.deleteTopic(ctx, topic) }, b.settle(s)
+		return func(ctx context.Context) error { return s.deleteTopic(ctx, topic) }, b.settle(s)
 	}
 }
 

@@ -106,7 +106,7 @@ func (b *bench) settle(s *system) error {
 }
 
 // readFixture fills a topic for consumers.
-func readFixture(ctx context.Context, b *bench, s *system) (func() error, error) {
+func readFixture(ctx context.Context, b *bench, s *system) (undo, error) {
 	topic := b.nextTopic()
 	if err := s.createTopic(ctx, topic, readPartitions); err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func readFixture(ctx context.Context, b *bench, s *system) (func() error, error)
 	if err != nil {
 		return nil, err
 	}
-	return func() error { return s.deleteTopic(ctx, topic) }, b.settle(s)
+	return func(ctx context.Context) error { return s.deleteTopic(ctx, topic) }, b.settle(s)
 }
 
 const (

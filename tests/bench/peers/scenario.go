@@ -31,11 +31,14 @@ type scenario struct {
 	// cold scenarios come before the systems have been warmed up.
 	cold bool
 	// fixture, if set, makes what all rounds use, once for each system; it returns what takes it away.
-	fixture func(ctx context.Context, b *bench, s *system) (func() error, error)
+	fixture func(ctx context.Context, b *bench, s *system) (undo, error)
 	run     func(ctx context.Context, b *bench, s *system) (figures, error)
 	// needs, if set, says why the scenario cannot run here: it is left out then, with a word.
 	needs func(ctx context.Context, b *bench) error
 }
+
+// undo takes away what a fixture has made.
+type undo func(context.Context) error
 
 func (sc *scenario) takes(s *system) bool {
 	return s.name == chronikName || s.name == kafkaName || slices.Contains(sc.others, s.name)
