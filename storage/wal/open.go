@@ -231,7 +231,7 @@ func (r *recovery) collect(l liveFile) error {
 	position, sequence := int64(headPosition), head.sequence
 	for err == nil && position < l.end {
 		var h frameHeader
-		h, ok, err = walk.frame(position, sequence, func(rec record) error { r.fill(f, rec); return nil })
+		h, ok, err = walk.frame(position, sequence, func(rec record) error { return r.fill(f, rec) })
 		if err == nil && !ok {
 			err = f.corrupt(position, "bad frame %d, newer files show that it was complete", sequence)
 		}
@@ -240,17 +240,19 @@ func (r *recovery) collect(l liveFile) error {
 	return err
 }
 
-func (r *recovery) fill(f *file, rec record) {
+func (r *recovery) fill(f *file, rec record) error {
 	s := r.slots[rec.group]
-	f.referenced += rec.referenced()
-	if !isEntry(rec.kind) || s == nil {
-		return
+	referenced, err := f.referencedBy(rec)
+	f.referenced += referenced
+	if err != nil || !isEntry(rec.kind) || s == nil {
+		return err
 	}
 	i := rec.index - s.group.checkpoint.Index - 1
 	if rec.index > s.group.checkpoint.Index && i < uint64(len(s.refs)) {
 		s.refs[i] = ref{uint32(f.sequence), uint32(rec.position), rec.length}
 		s.terms[i] = rec.term
 	}
+	return nil
 }
 
 // settle checks that all slots are filled and gives them to their groups.
@@ -316,7 +318,9 @@ func (r *recovery) apply(rec record) error {
 		w.unpin(g.dropFrom(rec.index))
 		g.add(rec.term, ref{uint32(r.newest.sequence), uint32(rec.position), rec.length})
 		r.newest.live++
-		r.newest.referenced += rec.referenced()
+		referenced, err := r.newest.referencedBy(rec)
+		r.newest.referenced += referenced
+		return err
 	case kindHardState:
 		if rec.length != voteSize {
 			return r.newest.corrupt(rec.position, "bad hard state")

@@ -97,12 +97,17 @@ func dataCRC(data []byte, known Sum) uint32 {
 // isEntry tells whether a record stands for an entry.
 func isEntry(kind uint8) bool { return kind == kindEntry || kind == kindReference }
 
-// referenced returns how many bytes outside of the log a record stands for.
-func (r *record) referenced() int64 {
-	if r.kind != kindReference || len(r.payload) < referenceFixed {
-		return 0
+// referencedBy returns how many bytes outside of the log a record of this file stands for. Whether they are
+// there is seen when they are read: it concerns one group only.
+func (f *file) referencedBy(rec record) (int64, error) {
+	if rec.kind != kindReference {
+		return 0, nil
 	}
-	return int64(little.Uint32(r.payload))
+	reference, ok := decodeReference(rec.payload)
+	if !ok {
+		return 0, f.corrupt(rec.position, "entry %d of group %d refers to what cannot be", rec.index, rec.group)
+	}
+	return int64(reference.length), nil
 }
 
 // elsewhere reads data that lies outside of the log. Neighbouring entries mostly lie in one file, which stays
