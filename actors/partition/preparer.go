@@ -62,10 +62,14 @@ func (p *Preparer) prepareAppend(r Append) applier.Prepared {
 		err = p.admit(r)
 	}
 	if err != nil {
-		return applier.Prepared{Err: err}
+		return refuse(err)
 	}
 	return p.stamp(b)
 }
+
+// refuse refuses what does not fit to what the leader knows. A leader that was cut off knows less than the next
+// one: what a producer sends after its answers may look like a gap to it, and is none.
+func refuse(err error) applier.Prepared { return applier.Prepared{Err: err, Confirm: true} }
 
 // admit lets a transactional batch pass that is part of a transaction that has begun here, or that may begin
 // one.
@@ -96,7 +100,7 @@ func (p *Preparer) stamp(b batch.Batch) applier.Prepared {
 // a partition to which nothing was written ends too, and a marker may come twice.
 func (p *Preparer) prepareEndTransaction(r EndTransaction) applier.Prepared {
 	if err := p.producers.CheckMarker(r.TransactionMarker); err != nil {
-		return applier.Prepared{Err: err}
+		return refuse(err)
 	}
 	p.known.ended(r.TransactionMarker)
 	return p.stamp(batch.Build(batch.Options{
@@ -114,8 +118,8 @@ func (p *Preparer) prepareDeleteRecords(r DeleteRecords) applier.Prepared {
 		wanted = p.next
 	}
 	if wanted < 0 || wanted > p.next {
-		return applier.Prepared{Err: protocol.Errorf(protocol.OffsetOutOfRange,
-			"offset %d is not in the log, which ends at %d", r.Offset, p.next)}
+		return refuse(protocol.Errorf(protocol.OffsetOutOfRange,
+			"offset %d is not in the log, which ends at %d", r.Offset, p.next))
 	}
 	if wanted <= p.start {
 		return applier.Prepared{Answer: DeletedRecords{LowWatermark: p.start}, Wait: true}

@@ -146,7 +146,7 @@ func (a *Actor) apply(c *kit.Context) {
 		}
 	}
 	a.run.outcomes(results, func(w Waiter, result any) {
-		w.ReplyTo.Tell(Proposed{Token: w.Token, Result: result})
+		w.ReplyTo.Tell(Proposed{Token: w.Token, Result: result, Err: w.Err})
 	})
 	if a.run.index != 0 {
 		applied := Applied{Incarnation: a.incarnation, Index: a.run.index, Lead: a.run.lead}

@@ -19,8 +19,9 @@ type Waiter struct {
 	Index   uint64
 	ReplyTo kit.Address
 	Token   uint64
-	Wait    bool // gets Answer, not the result of the entry at Index
+	Wait    bool // gets Answer and Err, not the result of the entry at Index
 	Answer  any
+	Err     error
 }
 
 // Apply hands over committed entries, in log order, with those who wait for them. Waiters are ordered by

@@ -26,7 +26,7 @@ func (r *run) add(m Apply) {
 
 // outcomes calls answer for each waiter with the result of its entry. The waiter leaves the run before it
 // is answered, so that what is left after a panic has not been answered.
-func (r *run) outcomes(results []any, answer func(Waiter, any)) {
+func (r *run) outcomes(results []any, answer func(w Waiter, result any)) {
 	if len(results) != len(r.entries) {
 		panic(fmt.Sprintf("BUG: got %d results, want one for each of %d entries", len(results), len(r.entries)))
 	}

@@ -43,6 +43,7 @@ type cluster struct {
 	committed map[uint64]record // by index, as first applied anywhere
 	seen      map[uint64]int    // replica → records already compared
 	open      map[uint64]string // proposals without an answer, by token
+	behind    map[uint64]int    // how many requests had been committed when one that asks about that came
 	acked     map[string]any    // results of the requests that were answered with one
 	token     uint64
 	counts    map[string]int
@@ -52,7 +53,7 @@ func newCluster(t *testing.T, seed uint64, size int) *cluster {
 	cryptotest.SetGlobalRandom(t, seed) // raft draws its timeouts from there, and the seed is to replay them
 	c := &cluster{
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), chaos: true, committed: map[uint64]record{},
-		seen: map[uint64]int{}, open: map[uint64]string{}, acked: map[string]any{}, counts: map[string]int{}, cut: map[[2]uint64]bool{},
+		seen: map[uint64]int{}, open: map[uint64]string{}, behind: map[uint64]int{}, acked: map[string]any{}, counts: map[string]int{}, cut: map[[2]uint64]bool{},
 	}
 	leaders := map[uint64]uint64{}
 	for id := range uint64(min(size, 3)) {
@@ -60,7 +61,8 @@ func newCluster(t *testing.T, seed uint64, size int) *cluster {
 	}
 	c.want.Voters = c.voters
 	for i := range uint64(size) {
-		r := &replica{id: i + 1, leaders: leaders, answer: c.answered}
+		r := &replica{id: i + 1, leaders: leaders}
+		r.answer = func(token uint64, p Proposed) { c.answered(r, token, p) }
 		r.alive = func(node int32) bool { return !c.cut[pair(r.id, uint64(node))] }
 		c.replicas = append(c.replicas, r)
 	}
@@ -86,14 +88,21 @@ func (c *cluster) boot(r *replica) {
 	c.check(r)
 }
 
-func (c *cluster) answered(token uint64, p Proposed) {
+func (c *cluster) answered(r *replica, token uint64, p Proposed) {
 	request, ok := c.open[token]
 	if !ok {
 		c.t.Fatalf("second answer to %d: %+v", token, p)
 	}
 	delete(c.open, token)
 	var notLeader ErrNotLeader
+	var stale staleRefusal
 	switch {
+	case errors.As(p.Err, &stale):
+		c.counts["refused"]++
+		c.notBehind(r, token, stale.known)
+	case p.Err == nil && request == "confirm":
+		c.counts["confirmed"]++
+		c.notBehind(r, token, len(r.machine.applied))
 	case p.Err == nil:
 		c.acked[request] = p.Result
 		c.counts["acked"]++
@@ -104,6 +113,15 @@ func (c *cluster) answered(token uint64, p Proposed) {
 	default:
 		c.counts["other"]++
 	}
+}
+
+// notBehind checks an answer that rests on the first known requests that were committed.
+func (c *cluster) notBehind(r *replica, token uint64, known int) {
+	if want := c.behind[token]; known < want {
+		c.t.Fatalf("replica %d answered %d from the first %d requests, want the %d that were committed when it came",
+			r.id, token, known, want)
+	}
+	delete(c.behind, token)
 }
 
 // check compares what a machine has applied with what others have.
@@ -266,11 +284,20 @@ func (c *cluster) propose(r *replica) {
 	for range 1 + c.random.IntN(3) {
 		c.token++
 		request := fmt.Sprintf("p%d", c.token)
-		if c.random.IntN(8) == 0 {
+		asked := any(request)
+		switch c.random.IntN(10) {
+		case 0:
 			request = "wait" + request
+			asked = request
+		case 1:
+			request = "doubt" + request
+			asked, c.behind[c.token] = request, len(c.committed)
+		case 2:
+			request = "confirm"
+			asked, c.behind[c.token] = Confirm{}, len(c.committed)
 		}
 		c.open[c.token] = request
-		batch = append(batch, Propose{Request: request, Token: c.token})
+		batch = append(batch, Propose{Request: asked, Token: c.token})
 	}
 	r.core.Propose(batch)
 	r.run()

@@ -88,14 +88,15 @@ type Core struct {
 	applies               queue[handover]
 
 	// Proposals. waiters are those not handed over, ordered by index; all belong to the present term.
-	preparer      applier.Preparer
-	leadSent      uint64    // the term that the machine has been asked to lead
-	offered       []Propose // not looked at yet
-	prepared      queue[prepared]
-	preparedBytes int64
-	sums          []wal.Sum // of what is being proposed, see stepProposal
-	waiters       queue[applier.Waiter]
-	pending       load
+	preparer        applier.Preparer
+	leadSent        uint64    // the term that the machine has been asked to lead
+	offered         []Propose // not looked at yet
+	prepared        queue[prepared]
+	preparedBytes   int64
+	entriesPrepared int       // of prepared, those that become entries
+	sums            []wal.Sum // of what is being proposed, see stepProposal
+	waiters         queue[applier.Waiter]
+	pending         load
 
 	announced LeaderChanged
 	awake     bool

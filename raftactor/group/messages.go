@@ -18,6 +18,11 @@ type Propose struct {
 	Token   uint64
 }
 
+// Confirm is a Request that is answered, with nothing, when a majority has followed this leader up to now and
+// all that was committed before is applied: then nobody else has led since, and taken what this node does not
+// know. Whoever answers from memory in the name of the leader asks this first.
+type Confirm struct{}
+
 // Proposed answers Propose. Result is what Machine.Apply returned for the proposal, or what the Preparer
 // answered. Err is ErrNotLeader, ErrBusy, ErrLostLeadership, kit.ErrStopped, or what the Preparer refused
 // the request with. Only ErrLostLeadership leaves the outcome open.

@@ -11,7 +11,7 @@ import (
 
 // prepared is a request that is about to enter the log, or that waits for what entered before it.
 type prepared struct {
-	data   []byte // nil: only a waiter
+	data   []byte // nil: only a waiter; empty: an entry that says nothing, for those who want it confirmed
 	sum    wal.Sum
 	waiter applier.Waiter
 }
@@ -66,23 +66,54 @@ func (c *Core) offer(p *Propose) {
 		c.answer(p, nil, ErrBusy)
 		return
 	}
-	r := c.preparer.Prepare(p.Request)
+	r := c.prepare(p.Request)
 	waiter := applier.Waiter{ReplyTo: p.ReplyTo, Token: p.Token}
 	switch {
+	case r.Confirm:
+		waiter.Wait, waiter.Answer, waiter.Err = true, r.Answer, r.Err
+		c.confirm(waiter)
 	case r.Err != nil:
 		c.answer(p, nil, r.Err)
 	case len(r.Data) > 0:
 		c.pending.count++
 		c.pending.bytes += int64(len(r.Data))
 		c.preparedBytes += int64(len(r.Data))
-		c.prepared.push(prepared{r.Data, r.Sum, waiter})
+		c.push(prepared{r.Data, r.Sum, waiter})
 	case r.Wait:
 		waiter.Wait, waiter.Answer = true, r.Answer
-		c.prepared.push(prepared{waiter: waiter})
+		c.push(prepared{waiter: waiter})
 	default:
 		c.answer(p, r.Answer, nil)
 	}
 }
+
+// prepare returns what becomes of a request.
+func (c *Core) prepare(request any) applier.Prepared {
+	if request == (Confirm{}) {
+		return applier.Prepared{Confirm: true}
+	}
+	return c.preparer.Prepare(request)
+}
+
+// confirm has somebody wait until an entry is applied that enters the log now. One is enough for all of a
+// turn: they came before any of it is in the log.
+func (c *Core) confirm(w applier.Waiter) {
+	p := prepared{waiter: w}
+	if c.entriesPrepared == 0 {
+		p.data = noBytes
+	}
+	c.push(p)
+}
+
+func (c *Core) push(p prepared) {
+	if p.data != nil {
+		c.entriesPrepared++
+	}
+	c.prepared.push(p)
+}
+
+// noBytes are the data of an entry that says nothing.
+var noBytes = []byte{}
 
 func (c *Core) answer(p *Propose, result any, err error) {
 	c.tell(p.ReplyTo, Proposed{Token: p.Token, Result: result, Err: err})
@@ -99,17 +130,12 @@ func (c *Core) submit() {
 	if c.prepared.len() == 0 {
 		return
 	}
-	n := 0
-	for i := range c.prepared.len() {
-		if c.prepared.at(i).data != nil {
-			n++
-		}
-	}
+	n := c.entriesPrepared
 	if n > 0 {
 		c.stepProposal(n)
 	}
 	c.registerWaiters(c.last - uint64(n))
-	c.preparedBytes = 0
+	c.preparedBytes, c.entriesPrepared = 0, 0
 	c.settle() // what this brought up may end the leadership, which the next Prepare must know
 }
 
@@ -168,7 +194,7 @@ func (c *Core) registerWaiters(before uint64) {
 		case index > c.applied: // the applier has the entry; it takes the waiter next
 			c.effects().Applies = append(c.effects().Applies, applier.Apply{Waiters: []applier.Waiter{w}})
 		default:
-			c.tell(w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer})
+			c.tell(w.ReplyTo, Proposed{Token: w.Token, Result: w.Answer, Err: w.Err})
 		}
 	}
 }

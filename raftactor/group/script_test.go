@@ -127,7 +127,11 @@ func (s *script) group(t *testing.T, d *datadriven.TestData) {
 func (s *script) requests(input string) (batch []Propose) {
 	for line := range strings.Lines(input) {
 		s.token++
-		batch = append(batch, Propose{Request: strings.TrimSpace(line), Token: s.token})
+		var request any = strings.TrimSpace(line)
+		if request == "confirm" {
+			request = Confirm{}
+		}
+		batch = append(batch, Propose{Request: request, Token: s.token})
 	}
 	return batch
 }

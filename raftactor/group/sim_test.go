@@ -77,11 +77,18 @@ type machine struct {
 
 type preparer struct{ next int }
 
+// staleRefusal is a refusal that is right only if no other leader has taken anything after so many requests.
+type staleRefusal struct{ known int }
+
+func (e staleRefusal) Error() string { return fmt.Sprintf("refused after %d", e.known) }
+
 func (p *preparer) Prepare(request any) applier.Prepared {
 	text := request.(string)
 	switch {
 	case strings.HasPrefix(text, "refuse"):
 		return applier.Prepared{Err: fmt.Errorf("refused %s", text)}
+	case strings.HasPrefix(text, "doubt"):
+		return applier.Prepared{Err: staleRefusal{p.next}, Confirm: true}
 	case strings.HasPrefix(text, "answer"):
 		return applier.Prepared{Answer: text}
 	case strings.HasPrefix(text, "wait"):
@@ -263,7 +270,7 @@ func (r *replica) apply() {
 		if !w.Wait {
 			result = results[w.Index]
 		}
-		r.reply(Proposed{Token: w.Token, Result: result})
+		r.reply(Proposed{Token: w.Token, Result: result, Err: w.Err})
 	}
 	if a.Index == 0 {
 		return

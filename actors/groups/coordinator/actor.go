@@ -45,6 +45,7 @@ type Actor struct {
 	inflight map[uint64][]consumers.Write
 	last     uint64 // token of a proposal
 	markers  markers
+	reads    reads
 
 	wakes    kit.Pending[string, *hosted]
 	timer    kit.Timer
@@ -87,9 +88,11 @@ func (a *Actor) Receive(c *kit.Context) {
 			a.on(c, message)
 		}
 		a.flush(c)
+		a.confirm(c)
 	case kit.ChildFailed:
 		a.onChildFailed(c, m)
 	case kit.Stopping:
+		a.reads.refuse(protocol.NotCoordinator)
 		for _, one := range a.groups {
 			a.options.Settings.Metrics.Went(one.listing)
 		}
@@ -140,6 +143,10 @@ func (a *Actor) onAsk(c *kit.Context, m consumers.Ask) {
 		m.Answer(protocol.None, answer)
 		return
 	}
+	if _, reads := m.Body.(consumers.Fetch); reads {
+		a.reads.wait(m)
+		return
+	}
 	one := a.groups[m.Group]
 	if one == nil {
 		if !consumers.Creates(m.Body) {
@@ -148,9 +155,11 @@ func (a *Actor) onAsk(c *kit.Context, m consumers.Ask) {
 		}
 		one = a.spawn(c, m.Group, consumers.State{})
 	}
-	if _, reads := m.Body.(consumers.Fetch); reads {
-		a.catchUp()
-	}
+	one.pass(m)
+}
+
+// pass gives a request to the group.
+func (one *hosted) pass(m consumers.Ask) {
 	one.sent++
 	one.address.Tell(m)
 }

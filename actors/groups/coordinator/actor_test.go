@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -153,5 +154,61 @@ func TestCoordinatorGoesOnWhenTheLogIsBusy(t *testing.T) {
 	s.core.Refuse.Store(nil)
 	if code := s.commit(first, 2); code != protocol.None || s.committed(first) != 2 {
 		t.Errorf("got %s, offset %d, want 2 committed", code, s.committed(first))
+	}
+}
+
+// TestOffsetsWaitForTheConfirmation: a coordinator that was frozen may not know that there is another one. What
+// it has in memory is told when its partition's group has confirmed that it leads, and what came meanwhile
+// shares the next question. That the group is not known is no exception.
+func TestOffsetsWaitForTheConfirmation(t *testing.T) {
+	s := newStage(t)
+	first := s.coordinator()
+	if code := s.commit(first, 1); code != protocol.None {
+		t.Fatalf("got %s, want the offset committed", code)
+	}
+	before := s.core.Proposals.Load()
+	s.core.Hold.Store(true)
+	const askers = 10
+	answers := make(chan coordinators.Answered, askers)
+	for i := range askers {
+		asker := s.broker.System.Spawn(fmt.Sprintf("asker-%d", i), kit.Spec{
+			New: func() kit.Actor { return collector(answers) },
+		})
+		name := "g"
+		if i%2 == 1 {
+			name = "nobody knows it"
+		}
+		fetch := consumers.Fetch{Places: []offsets.Place{place}}
+		first.Tell(consumers.Ask{Group: name, Body: fetch, ReplyTo: asker})
+	}
+	requesttest.Eventually(t, func() bool { return s.core.Proposals.Load() > before })
+	if len(answers) > 0 {
+		t.Fatalf("got %d answers before the confirmation, want none", len(answers))
+	}
+	s.broker.Replica(image.OffsetsTopic, 0).Core.Tell(requesttest.Resume{})
+	for range askers {
+		if answered := <-answers; answered.Code != protocol.None {
+			t.Errorf("got %s, want the offsets", answered.Code)
+		}
+	}
+	if asked := s.core.Proposals.Load() - before; asked > 2 {
+		t.Errorf("got %d questions for %d requests, want 2: one alone, one shared", asked, askers)
+	}
+	s.core.Refuse.Store(new(error(group.ErrNotLeader{Leader: 2, Term: 9})))
+	if answered := s.ask(first, consumers.Fetch{Places: []offsets.Place{place}}); answered.Code != protocol.NotCoordinator {
+		t.Errorf("got %s of a coordinator that leads no more, want NOT_COORDINATOR", answered.Code)
+	}
+	s.core.Refuse.Store(new(group.ErrLostLeadership))
+	if answered := s.ask(first, consumers.Fetch{Places: []offsets.Place{place}}); answered.Code != protocol.NotCoordinator {
+		t.Errorf("got %s of a coordinator that lost its leadership, want NOT_COORDINATOR", answered.Code)
+	}
+}
+
+// collector hands on what it is answered.
+type collector chan coordinators.Answered
+
+func (c collector) Receive(context *kit.Context) {
+	if answered, is := context.Message().(coordinators.Answered); is {
+		c <- answered
 	}
 }

@@ -36,7 +36,15 @@
 //	a marker, no write of its producer is under way  the groups concerned are told
 //	a marker while one is                            the search waits: the write may stand before the marker
 //	the answer to that write                         first all markers before it are told, then the write
-//	a request for offsets                            first all markers that are committed are told
+//	a request for offsets, once it is confirmed      first all markers that are committed are told
+//
+// # Reading offsets
+//
+// Who asks for offsets is answered from memory, but not at once. A node that was frozen or cut off may take
+// itself for the leader while another one has led since, and taken newer offsets; who was given older ones
+// would read records twice, or all of them where a group seems to have none. So the coordinator asks the
+// partition's group first, which confirms that a majority follows this leader. One question is under way at a
+// time, and those that come meanwhile share the next.
 //
 // # A write whose outcome is not known
 //

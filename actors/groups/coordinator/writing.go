@@ -92,6 +92,10 @@ func (a *Actor) propose(c *kit.Context, writes []consumers.Write, in *consumers.
 
 // onProposed tells the groups what has become of their writes.
 func (a *Actor) onProposed(c *kit.Context, m group.Proposed) {
+	if a.reads.answers(m) {
+		a.onConfirmed(m.Err)
+		return
+	}
 	writes, open := a.inflight[m.Token]
 	if !open {
 		return

@@ -57,6 +57,9 @@ func (c *Core) commit(m group.Propose) group.Proposed {
 	if c.Nonsense.Load() {
 		return group.Proposed{Token: m.Token, Result: "nonsense"}
 	}
+	if m.Request == (group.Confirm{}) {
+		return group.Proposed{Token: m.Token}
+	}
 	prepared := c.preparer.Prepare(m.Request)
 	if prepared.Err != nil || prepared.Data == nil {
 		return group.Proposed{Token: m.Token, Result: prepared.Answer, Err: prepared.Err}
