@@ -67,8 +67,8 @@ func (p *Preparer) prepareAppend(r Append) applier.Prepared {
 	return p.stamp(b)
 }
 
-// refuse refuses what does not fit to what the leader knows. A leader that was cut off knows less than the next
-// one: what a producer sends after its answers may look like a gap to it, and is none.
+// refuse refuses what does not fit to what the leader knows. A leader that was cut off knows less than the
+// next one: what a producer sends after its answers may look like a gap to it, and is none.
 func refuse(err error) applier.Prepared { return applier.Prepared{Err: err, Confirm: true} }
 
 // admit lets a transactional batch pass that is part of a transaction that has begun here, or that may begin

@@ -89,8 +89,8 @@ type Prepared struct {
 	Sum    wal.Sum // of the end of Data, if the machine knows it
 	Wait   bool    // propose nothing; give Answer when all that was proposed before is applied
 	Answer any     // propose nothing; give this answer now
-	// Confirm has Err or Answer wait until a majority has followed this leader up to now. It is for what rests on
-	// the state of the leader: another one may have been elected, which this one has not heard of.
+	// Confirm has Err or Answer wait until a majority has followed this leader up to now. It is for what rests
+	// on the state of the leader: another one may have been elected, which this one has not heard of.
 	Confirm bool
 }
 

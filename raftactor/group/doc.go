@@ -29,6 +29,7 @@
 //
 //	Propose ─ refused: ErrNotLeader, ErrBusy, or the Preparer's error; nothing happened
 //	   ├─ waits while the leadership is handed over, and is then refused with the name of the next leader
+//	   ├─ Confirm, or what the Preparer wants confirmed: answered once an entry that comes after is applied
 //	   └─ prepared ─ in raft's log ─ leadership lost: ErrLostLeadership
 //	                     └─ committed, handed to the applier ─ the unit dies: ErrLostLeadership
 //	                                            └─ applied: result

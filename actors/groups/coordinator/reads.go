@@ -7,9 +7,9 @@ import (
 	"github.com/chronik-go/chronik/raftactor/group"
 )
 
-// reads are the requests for offsets, which are answered from memory. Each waits until a majority has confirmed,
-// after it came, that this node leads the partition: another one may have been elected meanwhile and taken newer
-// offsets. One question is under way at a time; those that come before its answer share the next one.
+// reads are the requests for offsets, which are answered from memory. Each waits until a majority has
+// confirmed, after it came, that this node leads the partition: another one may have been elected meanwhile
+// and taken newer offsets. One question is under way at a time; those that come meanwhile share the next.
 type reads struct {
 	token  uint64 // of the question; 0 if none is under way
 	asking []consumers.Ask
