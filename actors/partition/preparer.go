@@ -23,6 +23,7 @@ type Preparer struct {
 	start     protocol.Offset
 	producers *partitionlog.Producers
 	known     *transactions // what is shown of producers
+	strangers strangers
 }
 
 var _ applier.Preparer = (*Preparer)(nil)
@@ -64,6 +65,15 @@ func (p *Preparer) prepareAppend(r Append) applier.Prepared {
 	if err != nil {
 		return refuse(err)
 	}
+	if b.BaseSequence() > 0 && !p.producers.Wrote(b.ProducerID()) {
+		if err := p.strangers.meet(b); err != nil {
+			return applier.Prepared{Err: err}
+		}
+	}
+	p.strangers.forget(b)
+	if b.IsTransactional() {
+		p.known.begun(b.ProducerID(), b.ProducerEpoch())
+	}
 	return p.stamp(b)
 }
 
@@ -75,16 +85,13 @@ func refuse(err error) applier.Prepared { return applier.Prepared{Err: err, Conf
 // one.
 func (p *Preparer) admit(r Append) error {
 	id, epoch := r.Batch.ProducerID(), r.Batch.ProducerEpoch()
-	if !p.producers.InTransaction(id, epoch) {
-		if p.producers.Full() {
-			return protocol.Errorf(protocol.NotEnoughReplicas, "too many transactions are open in the partition")
-		}
-		if err := p.known.admit(r.Batch, r.Verification, p.producers.Wrote(id)); err != nil {
-			return err
-		}
+	switch {
+	case p.producers.InTransaction(id, epoch):
+		return nil
+	case p.producers.Full():
+		return protocol.Errorf(protocol.NotEnoughReplicas, "too many transactions are open in the partition")
 	}
-	p.known.begun(id, epoch)
-	return nil
+	return p.known.admit(r.Batch, r.Verification, p.producers.Wrote(id))
 }
 
 // stamp gives a batch its place. What it writes lies before the bytes that the batch's own checksum is of.
