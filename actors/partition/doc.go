@@ -40,7 +40,8 @@
 //
 // The leader's Preparer checks sequences and transactions and stamps offsets against the tail of the log
 // (applied plus proposed); the Machine appends what is committed. Both run the same producer rules, so every
-// replica ends in the same state.
+// replica ends in the same state. What the Preparer refuses for what it knows is told once a majority has
+// confirmed that it still leads; a producer that it does not know is asked to come again (strangers.go).
 //
 // A replica that is too far behind for the entries of the group gets the missing range of offsets out of
 // another replica's segments (restore.go); the pieces are partitionlog's.
