@@ -92,7 +92,8 @@ func (a *Actor) Receive(c *kit.Context) {
 	case kit.ChildFailed:
 		a.onChildFailed(c, m)
 	case kit.Stopping:
-		a.reads.refuse(protocol.NotCoordinator)
+		refuse(a.reads.asking, protocol.NotCoordinator)
+		refuse(a.reads.next, protocol.NotCoordinator)
 		for _, one := range a.groups {
 			a.options.Settings.Metrics.Went(one.listing)
 		}

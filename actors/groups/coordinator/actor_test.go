@@ -12,6 +12,7 @@ import (
 	"github.com/chronik-go/chronik/actors/groups/offsets"
 	"github.com/chronik-go/chronik/actors/groups/records"
 	"github.com/chronik-go/chronik/actors/kit"
+	"github.com/chronik-go/chronik/actors/kit/kittest"
 	"github.com/chronik-go/chronik/actors/metadata/image"
 	"github.com/chronik-go/chronik/actors/request/requesttest"
 	"github.com/chronik-go/chronik/protocol"
@@ -33,9 +34,11 @@ func newStage(t *testing.T) *stage {
 	return &stage{t: t, broker: b, core: b.Cores[image.OffsetsTopic+"-0"]}
 }
 
-func (s *stage) coordinator() kit.Address {
+func (s *stage) coordinator() kit.Address { return s.coordinatorIn(s.broker.System) }
+
+func (s *stage) coordinatorIn(system *kit.System) kit.Address {
 	s.number++
-	return s.broker.System.Spawn("coordinator-0."+string(rune('a'+s.number)), Spec(Options{
+	return system.Spawn("coordinator-0."+string(rune('a'+s.number)), Spec(Options{
 		Replica: s.broker.Replica(image.OffsetsTopic, 0),
 		Settings: &consumers.Settings{
 			Classic:   classic.Settings{MinSession: time.Second, MaxSession: time.Hour, MaxSize: 10},
@@ -210,5 +213,32 @@ type collector chan coordinators.Answered
 func (c collector) Receive(context *kit.Context) {
 	if answered, is := context.Message().(coordinators.Answered); is {
 		c <- answered
+	}
+}
+
+// TestLostConfirmationHoldsUpNobodyForLong: whoever waits for an answer that does not come is told to try again, and
+// who comes later gets a question of his own.
+func TestLostConfirmationHoldsUpNobodyForLong(t *testing.T) {
+	s := newStage(t)
+	clock := kittest.NewClock()
+	system := kit.NewSystem(kit.SystemConfig{Name: "beside", Clock: clock})
+	t.Cleanup(system.Shutdown)
+	first := s.coordinatorIn(system)
+	if code := s.commit(first, 1); code != protocol.None {
+		t.Fatalf("got %s, want the offset committed", code)
+	}
+	answers := make(chan coordinators.Answered, 1)
+	asker := s.broker.System.Spawn("asker", kit.Spec{New: func() kit.Actor { return collector(answers) }})
+	before := s.core.Proposals.Load()
+	s.core.Hold.Store(true) // and never told to go on: the answer is lost
+	first.Tell(consumers.Ask{Group: "g", Body: consumers.Fetch{Places: []offsets.Place{place}}, ReplyTo: asker})
+	requesttest.Eventually(t, func() bool { return s.core.Proposals.Load() > before })
+	s.core.Hold.Store(false)
+	clock.Advance(confirmWithin)
+	if got := s.committed(first); got != 1 {
+		t.Errorf("got offset %d, want 1", got)
+	}
+	if answered := <-answers; answered.Code != protocol.CoordinatorNotAvailable {
+		t.Errorf("got %s for the one who waited, want COORDINATOR_NOT_AVAILABLE", answered.Code)
 	}
 }
