@@ -30,7 +30,7 @@ run: build ## build and start one node: Kafka on port 9092, data in ./data
 
 test: lint ## lint, and every test but those of `make faults` under the race detector
 	@[ -n "$(RACE)" ] || echo "no C compiler: testing without the race detector, which needs one"
-	go test $(RACE) -short -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(APART))")
+	GORACE=atexit_sleep_ms=50 go test $(RACE) -short -vet off -timeout 10m $$(go list $(PACKAGES) | grep -vxF "$$(go list $(APART))")
 
 faults: ## clusters that are killed, frozen and cut off; crashes of actors; all seeds; all hostile clients
 	go test -count=1 -short -timeout 15m ./tests/cluster
@@ -38,11 +38,12 @@ faults: ## clusters that are killed, frozen and cut off; crashes of actors; all 
 	go test -count=1 -timeout 10m -run 'Latency|Crowd|Connections' ./tests/hostile
 	go test $(RACE) -count=1 -timeout 15m ./tests/chaos
 
+# What is checked is compiled as it is tested, and the checker as the server is: nothing is compiled twice.
 lint: ## gofmt, go vet and the staticcheck that go.mod pins
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
-	go vet $(PACKAGES)
-	go tool staticcheck $(PACKAGES)
+	go vet $(RACE) $(PACKAGES)
+	GOFLAGS=$(RACE) $$(CGO_ENABLED=0 go tool -n staticcheck) $(PACKAGES)
 
 fuzz: ## run every fuzz target for FUZZTIME (20s each)
 	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' $(PACKAGES) | \

@@ -1,8 +1,6 @@
 package metadata
 
 import (
-	"slices"
-
 	"github.com/chronik-go/chronik/actors/kit"
 	"github.com/chronik-go/chronik/raftactor/link"
 )
@@ -12,16 +10,18 @@ import (
 // were not will not be.
 func (a *Actor) onStopping(c *kit.Context) {
 	failed := c.Failed()
-	queued := a.proposals.takeQueued(true)
-	for _, one := range a.proposals.open.Drain() {
+	giveUp := func(one *proposal, err error) {
 		asked := one.purpose == forAsker || one.purpose == forPeer
-		switch {
-		case !asked || isAnswered(failed, one.replyTo, one.askers):
-		case slices.Contains(queued, one):
-			a.settle(c, one, nil, errNotController)
-		default:
-			a.settle(c, one, nil, errLostLeadership)
+		if asked && !isAnswered(failed, one.replyTo, one.askers) {
+			a.settle(c, one, nil, err)
 		}
+	}
+	for _, one := range a.proposals.takeQueued(true) {
+		a.proposals.open.Take(one.token)
+		giveUp(one, errNotController)
+	}
+	for _, one := range a.proposals.open.Drain() {
+		giveUp(one, errLostLeadership)
 	}
 	for _, q := range a.quorums.Drain() {
 		if !isAnswered(failed, q.replyTo, q.token) {

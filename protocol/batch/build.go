@@ -151,6 +151,7 @@ func compress(codec Codec, data []byte) []byte {
 		return append(framed, block...)
 	case LZ4:
 		w := lz4.NewWriter(&out)
+		must(w.Apply(lz4.BlockSizeOption(lz4.Block64Kb))) // which is also what a reader needs a buffer of
 		mustWrite(w.Write(data))
 		must(w.Close())
 	case Zstd:

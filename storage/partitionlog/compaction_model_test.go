@@ -18,7 +18,7 @@ import (
 func TestCompactionAgreesWithAModel(t *testing.T) {
 	seeds := uint64(400)
 	if testing.Short() {
-		seeds = 2 // one takes ten seconds under the race detector
+		seeds = 2
 	}
 	total := map[string]int{}
 	for seed := range seeds {

@@ -81,7 +81,11 @@ func TestACompactionGoesOnAfterEveryCrash(t *testing.T) {
 	u := newUntidy(t, 100)
 	want := u.compacted(t)
 	again := []int{0, 0, 0} // fails at once, later, not
-	for failAt := 1; ; failAt++ {
+	step := 1
+	if testing.Short() {
+		step = 5
+	}
+	for failAt := 1; ; failAt += step {
 		rng := rand.New(rand.NewPCG(uint64(failAt), 9))
 		fs := u.fs.DurableClone()
 		over := u.disturbed(t, fs, failAt)

@@ -232,6 +232,9 @@ const updates = "CHRONIK_COMPACTION_UPDATES"
 // from both.
 func TestManyUpdatesOfManyKeys(t *testing.T) {
 	n := 200_000
+	if testing.Short() {
+		n = 50_000
+	}
 	if text := os.Getenv(updates); text != "" {
 		var err error
 		n, err = strconv.Atoi(text)

@@ -29,7 +29,11 @@ func TestReadersDisturbNobody(t *testing.T) {
 		readers.Go(func() { readUntil(t, done, &current, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
 	o := owner{t: t, dir: dir, config: c, current: &current, rng: rand.New(rand.NewPCG(seed, 99))}
-	o.run(1500)
+	steps := 1500
+	if testing.Short() {
+		steps = 500
+	}
+	o.run(steps)
 	close(done)
 	readers.Wait()
 }

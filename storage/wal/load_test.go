@@ -22,7 +22,11 @@ func TestAReadingIsOfTheMomentInWhichItBegan(t *testing.T) {
 	w := mustOpen(t, disk, seededOptions(1))
 	made, all, whole, entries := model{}, []open{}, 0, 0
 	g := generator{rng: rng, groups: 3, data: 3000}
-	for range 5000 {
+	turns := 5000
+	if testing.Short() {
+		turns = 1500
+	}
+	for range turns {
 		updates := g.updates(made)
 		mustAppend(t, w, updates...)
 		made = made.apply(updates)

@@ -2,8 +2,8 @@ package disk
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,9 +75,7 @@ func (s *server) launch() {
 func (s *server) produce(name string) (message string, err error) {
 	s.t.Helper()
 	value := make([]byte, 256<<10)
-	for i := range value {
-		value[i] = byte(rand.Uint32())
-	}
+	_, _ = rand.Read(value)
 	r := kmsg.NewPtrProduceRequest()
 	r.Acks, r.TimeoutMillis = -1, 10_000
 	p := kmsg.NewProduceRequestTopicPartition()

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-go/chronik/protocol"
+	"github.com/chronik-go/chronik/tests/node"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random bytes; 0: a new one")
@@ -72,7 +73,7 @@ func TestLiesAboutCountsOfEveryAPI(t *testing.T) {
 	for _, api := range protocol.Versions() {
 		for _, version := range []int16{api.Min, (api.Min + api.Max) / 2, api.Max} {
 			list := lies(format.request(filled(api.Key, version)))
-			if raceEnabled || testing.Short() {
+			if node.Race || testing.Short() {
 				list = sample(list, 40)
 			}
 			for _, lie := range list {

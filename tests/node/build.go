@@ -20,9 +20,15 @@ func Main(binary *string, run func() int) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover in the temporary folder does no harm
 	*binary = filepath.Join(dir, "chronik-server")
-	build := exec.Command("go", "build", "-o", *binary, "./cmd/chronik-server")
+	build := exec.Command("go", "build", "-o", *binary)
+	build.Env = os.Environ()
+	if Race {
+		build.Args = append(build.Args, "-race")
+	} else {
+		build.Env = append(build.Env, "CGO_ENABLED=0")
+	}
+	build.Args = append(build.Args, "./cmd/chronik-server")
 	build.Dir, build.Stderr = module, os.Stderr
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build the server:", err)
 		return 1

@@ -30,7 +30,7 @@ func seeds() uint64 {
 	case raceEnabled:
 		return 40
 	case testing.Short():
-		return 50
+		return 30
 	}
 	return 1000
 }

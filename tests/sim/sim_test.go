@@ -26,7 +26,7 @@ const runLength = 5 * time.Minute
 // budget is how long TestSeeds goes on.
 func budget() time.Duration {
 	if testing.Short() {
-		return 10 * time.Second
+		return 5 * time.Second
 	}
 	return 25 * time.Second
 }
@@ -134,15 +134,17 @@ func TestSeeds(t *testing.T) {
 
 // TestSeedIsReplayed runs the same seeds twice: each message of each actor is the same, at the same time.
 func TestSeedIsReplayed(t *testing.T) {
-	last := uint64(4) // which has five nodes
+	last, length := uint64(4), runLength // the last has five nodes
 	if testing.Short() {
-		last = 1
+		last, length = 1, 2*time.Minute
 	}
 	for seed := uint64(1); seed <= last; seed++ {
 		var digests [2]uint64
 		for i := range digests {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				r := simulate(t, optionsOf(seed))
+				o := optionsOf(seed)
+				o.length = length
+				r := simulate(t, o)
 				digests[i] = r.digest
 				t.Logf("seed %d: digest %x after %d turns and %v", seed, r.digest, r.turns, r.virtual)
 			})
