@@ -208,6 +208,7 @@ func (c *Core) Step(m *raftpb.Message) {
 		c.stepVote(m)
 	default:
 		c.give(m)
+		c.noteRefusal(m)
 		c.noteCommit(m)
 		c.noteAcknowledgement(m)
 	}

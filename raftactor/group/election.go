@@ -26,6 +26,8 @@ import (
 //	a request of somebody who knows less  whoever knows more stands in turn from now on, not at the end of his
 //	                                      wait; but not while an election is under way, or a replica with
 //	                                      an old log could keep the others from ever agreeing
+//	votes are split                       a candidate that those who can be reached have refused stands again in
+//	                                      its turn; raft would let it wait for one to two seconds
 type election struct {
 	stand    int             // ticks until this replica stands again; 0: at once
 	standing bool            // stand has been set since there was a leader
@@ -34,13 +36,19 @@ type election struct {
 	parked   *raftpb.Message // a request for votes that came while there was a leader
 	parkedAt int             // ticks since
 	lastTerm uint64          // term of the last entry of the log
+	// Who will not vote for this replica in a term: it refused, or its node went down, and what it was asked
+	// or had answered may be lost.
+	without     []uint64
+	withoutTerm uint64
 }
 
 const (
 	// standTicks is between two attempts of the same replica, and between the first attempts of neighbours.
 	standTicks = 2
-	// parkTicks is how long a request for votes is kept.
-	parkTicks = 10
+	// parkTicks is how long a request for votes is kept: by how much two nodes may differ in when they find
+	// that a third is silent. An older one is of a node that was frozen or cut off itself, and to wait for its
+	// election would make both stand in the same moment.
+	parkTicks = 3
 )
 
 // NodeChanged says that a node can be reached now, or cannot any more; alive tells which.
@@ -57,8 +65,11 @@ func (c *Core) NodeChanged(node int32) {
 		case c.leading:
 			c.node.ReportUnreachable(id)
 			c.node.ReportSnapshot(id, raft.SnapshotFailure)
-		case !up && id == c.leader:
-			c.forgetLeader()
+		case !up:
+			c.doWithout(id, c.node.BasicStatus().GetTerm())
+			if id == c.leader {
+				c.forgetLeader()
+			}
 		}
 	}
 	if c.leading {
@@ -168,12 +179,37 @@ func (c *Core) maybeCampaign() {
 	if !e.standing {
 		e.standing, e.stand = true, c.turn()*standTicks
 	}
-	if e.stand > 0 || c.node.BasicStatus().RaftState == raft.StateCandidate {
+	if e.stand > 0 || c.mayBeElected() {
 		return
 	}
 	e.stand, e.calm = standTicks*(1+c.turn()), standTicks
 	c.Campaign()
 	c.settle()
+}
+
+// noteRefusal hears that somebody does not vote for this replica.
+func (c *Core) noteRefusal(m *raftpb.Message) {
+	if m.GetType() == raftpb.MsgVoteResp && m.GetReject() {
+		c.doWithout(m.GetFrom(), m.GetTerm())
+	}
+}
+
+// doWithout notes that a replica will not vote for this one in a term.
+func (c *Core) doWithout(replica, term uint64) {
+	e := &c.election
+	if term != e.withoutTerm {
+		e.without, e.withoutTerm = e.without[:0], term
+	}
+	e.without = append(e.without, replica)
+}
+
+// mayBeElected tells whether an election is under way that this replica can still win.
+func (c *Core) mayBeElected() bool {
+	status := c.node.BasicStatus()
+	return status.RaftState == raft.StateCandidate && c.members.quorum(func(id uint64) bool {
+		lost := status.GetTerm() == c.election.withoutTerm && slices.Contains(c.election.without, id)
+		return c.reachable(id) && !lost
+	})
 }
 
 // turn returns how many of those that have a vote and can be reached stand before this one. No two of them

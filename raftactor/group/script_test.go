@@ -60,6 +60,10 @@ func (s *script) target(t *testing.T, d *datadriven.TestData) *replica {
 
 func (s *script) run(t *testing.T, d *datadriven.TestData, r *replica) {
 	switch d.Cmd {
+	case "stand": // before group: replicas stand for election by themselves
+		s.stand = true
+	case "node": // node 1 down, node 1 up: all others that are up hear of it
+		s.node(t, d)
 	case "group": // group 1 2 3: boots these voters
 		s.group(t, d)
 	case "propose": // one request per line
@@ -121,6 +125,20 @@ func (s *script) group(t *testing.T, d *datadriven.TestData) {
 		one := &replica{id: id, leaders: s.leaders, trace: &s.trace, resigned: !s.stand, alive: func(node int32) bool { return !s.down[node] }}
 		s.replicas[id] = one
 		s.boot(one)
+	}
+}
+
+func (s *script) node(t *testing.T, d *datadriven.TestData) {
+	changed, err := strconv.ParseInt(d.CmdArgs[0].Key, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.down[int32(changed)] = d.HasArg("down")
+	for _, id := range s.voters {
+		if id != uint64(changed) && !s.down[int32(id)] {
+			s.replicas[id].core.NodeChanged(int32(changed))
+			s.replicas[id].run()
+		}
 	}
 }
 

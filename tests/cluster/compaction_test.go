@@ -42,7 +42,7 @@ func TestCompactionKilled(t *testing.T) {
 	beside(t)
 	random := seeded(t)
 	updates, keys, kills := form(1_000_000, 10_000_000), form(100_000, 1_000_000), form(10, 100)
-	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, wasFrozen, heldUp}, Env: compacting()})
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, heldUp}, Env: compacting()})
 	c.StartAll()
 	client := c.Client(c.Node(1), kgo.SeedBrokers(c.Seeds()...), kgo.DefaultProduceTopic(changes),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),

@@ -15,7 +15,7 @@ import (
 
 // TestInSyncIsMeasured looks at what clients are told of a follower that dies, freezes and comes back.
 func TestInSyncIsMeasured(t *testing.T) {
-	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost, wasFrozen}})
+	c := newCluster(t, lab.Options{Warnings: []string{linkLost, controllerLost}})
 	c.StartAll()
 	follower := followerOf(c, loadPartitions)
 	awaitFollower(t, c, follower)

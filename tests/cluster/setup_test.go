@@ -19,9 +19,12 @@ const linkLost = `^(link is down|cannot connect to peer)$`
 // What a node warns of whose controller went while it asked it for something.
 const controllerLost = `^(no producer ids allocated|broker is not a member of the cluster yet)$`
 
-// What a node warns of that was frozen while it wrote to its disk, which it cannot tell from a disk that did
-// not answer.
-const wasFrozen = `^(write-ahead log waits for the disk|disk answers again)`
+// What a node says whose disk takes a second or more to sync, as that of a machine which shares it does now and
+// then, or that was frozen meanwhile, which it cannot tell from it.
+const (
+	slowDisk = `^(write-ahead log waits for the disk|disk answers again)`
+	slowSync = `"actor":"broker/storage/wal","holding":"walactor.Append".*"actor holds a message"`
+)
 
 // What a node warns of whose disk makes an actor wait that works on it, or that the test holds up.
 const heldUp = `^actor holds a message$`
@@ -47,9 +50,10 @@ func newCluster(t *testing.T, options lab.Options) *lab.Cluster {
 		options.Nodes = 3
 	}
 	if testing.Short() && !full {
-		// Beside other tests a node gets neither processor nor disk for half a second now and then.
-		options.Warnings = append(options.Warnings, linkLost, controllerLost, wasFrozen)
+		// Beside other tests a node does not get the processor for half a second now and then.
+		options.Warnings = append(options.Warnings, linkLost, controllerLost)
 	}
+	options.Warnings, options.Lines = append(options.Warnings, slowDisk), append(options.Lines, slowSync)
 	// The disk is not what is tested, and machines that build are short of it.
 	options.Env = append(options.Env, "CHRONIK_STORAGE_RESERVE_BYTES=0", "CHRONIK_TOPICS_AUTO_CREATE=false")
 	return lab.New(t, options)

@@ -14,7 +14,7 @@ import (
 // TestClusterOfOne takes one node, whose list of peers names itself alone, through what is done to the nodes
 // of larger clusters: so what fails here fails there for no other reason.
 func TestClusterOfOne(t *testing.T) {
-	c := newCluster(t, lab.Options{Nodes: 1, Warnings: []string{wasFrozen}})
+	c := newCluster(t, lab.Options{Nodes: 1})
 	c.StartAll()
 	node := c.Node(1)
 	c.Create(topic, loadPartitions, 1)

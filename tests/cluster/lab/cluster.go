@@ -134,8 +134,9 @@ func (c *Cluster) Client(n *Node, options ...kgo.Opt) *kgo.Client {
 
 // Impatient are the options of such a client.
 func (c *Cluster) Impatient(seed string) []kgo.Opt {
+	d := &dialer{dial: c.Dial, alone: map[string]time.Time{}}
 	return []kgo.Opt{
-		kgo.SeedBrokers(seed), kgo.Dialer(c.Dial), kgo.MetadataMinAge(20 * time.Millisecond),
+		kgo.SeedBrokers(seed), kgo.Dialer(d.Dial), kgo.MetadataMinAge(20 * time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 	}
 }
