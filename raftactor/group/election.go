@@ -26,8 +26,8 @@ import (
 //	a request of somebody who knows less  whoever knows more stands in turn from now on, not at the end of his
 //	                                      wait; but not while an election is under way, or a replica with
 //	                                      an old log could keep the others from ever agreeing
-//	votes are split                       a candidate that those who can be reached have refused stands again in
-//	                                      its turn; raft would let it wait for one to two seconds
+//	votes are split                       a candidate that those who can be reached have refused stands again
+//	                                      in its turn; raft would let it wait for one to two seconds
 type election struct {
 	stand    int             // ticks until this replica stands again; 0: at once
 	standing bool            // stand has been set since there was a leader

@@ -14,9 +14,10 @@ import (
 const aloneTime = 250 * time.Millisecond
 
 // dialer opens the connections of one client. From a node that is frozen every connection is accepted, by its
-// kernel, and nothing comes over it. As the Java client does (reconnect.backoff.ms), it is left alone for a while
-// then, as if it refused. franz-go by itself tries a new connection at once for each request that it has for the node, one after the
-// other, and waits for its answer time each time: a look for leaders that comes last is late by all of them.
+// kernel, and nothing comes over it. As the Java client does (reconnect.backoff.ms), it is left alone for a
+// while then, as if it refused. franz-go by itself tries a new connection at once for each request that it
+// has for the node, one after the other, and waits for its answer time each time: a look for leaders that
+// comes last is late by all of them.
 type dialer struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
