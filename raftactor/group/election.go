@@ -46,8 +46,8 @@ const (
 	// standTicks is between two attempts of the same replica, and between the first attempts of neighbours.
 	standTicks = 2
 	// parkTicks is how long a request for votes is kept: by how much two nodes may differ in when they find
-	// that a third is silent. An older one is of a node that was frozen or cut off itself, and to wait for its
-	// election would make both stand in the same moment.
+	// that a third is silent. An older one is of a node that was frozen or cut off itself, and has found the
+	// leader since.
 	parkTicks = 3
 )
 
@@ -200,7 +200,9 @@ func (c *Core) doWithout(replica, term uint64) {
 	if term != e.withoutTerm {
 		e.without, e.withoutTerm = e.without[:0], term
 	}
-	e.without = append(e.without, replica)
+	if !slices.Contains(e.without, replica) {
+		e.without = append(e.without, replica)
+	}
 }
 
 // mayBeElected tells whether an election is under way that this replica can still win.
