@@ -28,6 +28,7 @@ func slowLink(t *testing.T, what string, fault wire.Fault) {
 	before := awaitFollower(t, c, follower)
 	leader := before[topic][0].Leader
 	l := startLoad(t, options(c, loadPartitions, loadRate, loadBytes))
+	d := watchDisk(t, l)
 	lab.Pass(t.Context(), lead)
 	var well, faulty []load.Window
 	for range form(3, 5) {
@@ -39,7 +40,7 @@ func slowLink(t *testing.T, what string, fault wire.Fault) {
 		c.AwaitInSync(lab.Patience, topic)
 	}
 	well = append(well, watch(t, l, form(2500*time.Millisecond, 20*time.Second)))
-	compare(t, l, what, 1.3, well, faulty)
+	compare(t, l, d, what, 1.3, well, faulty)
 	finish(t, c, l)
 }
 
