@@ -197,7 +197,10 @@ func (c *Core) noteRefusal(m *raftpb.Message) {
 // doWithout notes that a replica will not vote for this one in a term.
 func (c *Core) doWithout(replica, term uint64) {
 	e := &c.election
-	if term != e.withoutTerm {
+	if term < e.withoutTerm { // belated
+		return
+	}
+	if term > e.withoutTerm {
 		e.without, e.withoutTerm = e.without[:0], term
 	}
 	if !slices.Contains(e.without, replica) {
